@@ -1,0 +1,82 @@
+"""The exception tree: every error this project raises, one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+
+class EventBrokersError(Exception):
+    """Base of every error raised by event-brokers."""
+
+
+class InvalidEvent(EventBrokersError, ValueError):
+    """The event cannot be written as JSON; names the path inside the event, never its value."""
+
+
+class QueueFull(EventBrokersError):
+    """The queue holds `delivery.max_pending` events; nothing of this call was accepted."""
+
+
+class BrokerClosed(EventBrokersError):
+    """The EventBroker was closed; nothing of this call was accepted."""
+
+
+class UndeliveredEvents(EventBrokersError):
+    """`close` ended before every accepted event was delivered.
+
+    Parameters:
+        count: how many events were neither delivered nor buried as dead letters.
+        reason: the last sentence the broker's plugin gave, or None.
+    """
+
+    def __init__(self, count: int, reason: str | None = None) -> None:
+        self.count = count
+        self.reason = reason
+        noun = "event was" if count == 1 else "events were"
+        super().__init__(f"{count} {noun} not delivered" + (f": {reason}" if reason else ""))
+
+
+class PublishError(EventBrokersError):
+    """Base of what a plugin's `publish` raises on purpose.
+
+    Parameters:
+        message: one lower-case clause without a full stop, a secret or an event's body.
+        confirmed: ids of the events of the batch that the broker did confirm; the core settles
+            them and never sends them again.
+    """
+
+    def __init__(self, message: str, confirmed: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.confirmed = frozenset(confirmed)
+
+
+class BrokerUnavailable(PublishError):
+    """Not delivered, or not known: the core reconnects and sends the unconfirmed again."""
+
+
+class ConfigurationError(PublishError):
+    """A person must change something; events are kept and tried again slowly."""
+
+
+class PluginError(ConfigurationError):
+    """An installed plugin cannot be used; names its distribution and what to change."""
+
+
+class RejectedEvents(PublishError):
+    """These events can never be delivered; the core buries them as dead letters.
+
+    Parameters:
+        reasons: event id -> why the broker refuses it. Empty when the broker refuses the batch
+            without saying which event: the core then narrows the batch to find it.
+        message: why, for the events that `reasons` does not name.
+        confirmed: ids of the events of the batch that the broker did confirm.
+    """
+
+    def __init__(
+        self,
+        reasons: Mapping[str, str],
+        message: str = "the broker refuses the event",
+        confirmed: Iterable[str] = (),
+    ) -> None:
+        super().__init__(next(iter(reasons.values()), message), confirmed)
+        self.reasons = dict(reasons)
