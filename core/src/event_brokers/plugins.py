@@ -6,15 +6,17 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import importlib_metadata
 import msgspec
 import pluggy
 
 from event_brokers import hookspecs
 from event_brokers.errors import ConfigurationError, PluginError
 from event_brokers.options import Options
+
+if TYPE_CHECKING:
+    import importlib_metadata
 
 GROUP = "event_brokers"
 REQUIRED_HOOKS = ("connect", "publish", "close")
@@ -157,6 +159,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def _entry_points() -> list[importlib_metadata.EntryPoint]:
+    import importlib_metadata  # noqa: PLC0415 - not needed before the first broker is made
+
     # importlib-metadata looks at a distribution once, however often it stands on the path
     found = {
         (entry.name.casefold(), entry.dist.name): entry
