@@ -1,26 +1,32 @@
 """Streams events, plain dictionaries, to the broker that `endpoints.yml` names.
 
-with event_brokers.connect("endpoints.yml") as broker:
-    broker.publish({"sender_id": "default", "event": "user", "text": "hi"})
+::
+
+    with event_brokers.connect("endpoints.yml") as broker:
+        broker.publish({"sender_id": "default", "event": "user", "text": "hi"})
 """
 
-from event_brokers.broker import EventBroker, Status, connect
-from event_brokers.buffer import DeadLetter
-from event_brokers.errors import (
-    BrokerClosed,
-    BrokerUnavailable,
-    ConfigurationError,
-    EventBrokersError,
-    InvalidEvent,
-    PluginError,
-    QueueFull,
-    RejectedEvents,
-    UndeliveredEvents,
-)
-from event_brokers.event import Event
-from event_brokers.hookspecs import hookimpl
-from event_brokers.options import Options
-from event_brokers.secret import Secret, SecretUrl
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from event_brokers.broker import EventBroker, Status, connect
+    from event_brokers.buffer import DeadLetter
+    from event_brokers.errors import (
+        BrokerClosed,
+        BrokerUnavailable,
+        ConfigurationError,
+        EventBrokersError,
+        InvalidEvent,
+        PluginError,
+        QueueFull,
+        RejectedEvents,
+        UndeliveredEvents,
+    )
+    from event_brokers.event import Event
+    from event_brokers.hookspecs import hookimpl
+    from event_brokers.options import Options
+    from event_brokers.secret import Secret, SecretUrl
 
 __all__ = [
     "BrokerClosed",
@@ -42,3 +48,24 @@ __all__ = [
     "connect",
     "hookimpl",
 ]
+
+_MODULES = {
+    "DeadLetter": "buffer",
+    "Event": "event",
+    "EventBroker": "broker",
+    "Options": "options",
+    "Secret": "secret",
+    "SecretUrl": "secret",
+    "Status": "broker",
+    "connect": "broker",
+    "hookimpl": "hookspecs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # an application that imports this at its start pays for what it uses, when it uses it
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
