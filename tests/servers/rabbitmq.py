@@ -88,6 +88,8 @@ class RabbitMQ(ServerProcess):
         cookie.chmod(0o400)
         (self.folder / "enabled_plugins").write_text("[].\n")
         (self.folder / "rabbitmq-env.conf").touch()
+        # By default 512 MB are written for each of two logs of quorum queues: seconds of start.
+        (self.folder / "advanced.config").write_text("[{ra, [{wal_max_size_bytes, 4194304}]}].\n")
         (self.folder / "definitions.json").write_text(json.dumps(self._definitions()))
         (self.folder / "rabbitmq.conf").write_text(self._configuration())
 
@@ -139,7 +141,7 @@ log.console.level = info
             "RABBITMQ_DIST_PORT": str(self._distribution_port),
             "RABBITMQ_CONF_ENV_FILE": f"{folder}/rabbitmq-env.conf",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq",
-            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/advanced.config",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{folder}/enabled_plugins",
             "RABBITMQ_MNESIA_BASE": f"{folder}/mnesia",
             "RABBITMQ_LOG_BASE": f"{folder}/log",
