@@ -1,0 +1,60 @@
+"""Stand-ins for installed plugins and commands: distributions in a folder, as pip leaves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_plugin(
+    folder: Path,
+    type_name: str,
+    source: str,
+    distribution: str = "stand-in",
+    version: str = "1.0",
+) -> None:
+    """Write a distribution that registers one plugin.
+
+    Parameters:
+        folder: made if it is missing; what it holds is installed while it is on `sys.path`.
+        type_name: the type that the plugin serves.
+        source: the plugin's module.
+        distribution: the distribution's name.
+        version: the distribution's version.
+    """
+    entry_points = f"[event_brokers]\n{type_name} = {_module(distribution)}\n"
+    _write(folder, entry_points, source, distribution, version)
+
+
+def write_command(
+    folder: Path,
+    name: str,
+    source: str,
+    distribution: str = "stand-in-command",
+    version: str = "1.0",
+) -> None:
+    """Write a distribution that registers one further command.
+
+    Parameters:
+        folder: made if it is missing; what it holds is installed while it is on `sys.path`.
+        name: the command's name.
+        source: a module that holds a click command named `command`.
+        distribution: the distribution's name.
+        version: the distribution's version.
+    """
+    entry_points = f"[event_brokers.commands]\n{name} = {_module(distribution)}:command\n"
+    _write(folder, entry_points, source, distribution, version)
+
+
+def _write(folder: Path, entry_points: str, source: str, distribution: str, version: str) -> None:
+    module = _module(distribution)
+    metadata = folder / f"{module}-{version}.dist-info"
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", encoding="utf-8"
+    )
+    (metadata / "entry_points.txt").write_text(entry_points, encoding="utf-8")
+    (folder / f"{module}.py").write_text(source, encoding="utf-8")
+
+
+def _module(distribution: str) -> str:
+    return distribution.replace("-", "_")
