@@ -1,13 +1,19 @@
 """Private real servers for the tests: one module per server, one seam (`process.ServerProcess`)."""
 
 from .certificates import Certificates
+from .kafka import Kafka
+from .mariadb import MariaDB
 from .ports import free_port
+from .postgresql import PostgreSQL
 from .process import MissingServer, ServerFailed, ServerProcess
 from .rabbitmq import RabbitMQ
 
 __all__ = [
     "Certificates",
+    "Kafka",
+    "MariaDB",
     "MissingServer",
+    "PostgreSQL",
     "RabbitMQ",
     "ServerFailed",
     "ServerProcess",
