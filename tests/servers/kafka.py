@@ -6,15 +6,20 @@ import base64
 import os
 import shutil
 import uuid
+import warnings
 from pathlib import Path
-
-from kafka import KafkaAdminClient
+from xml.etree import ElementTree
 
 from .certificates import Certificates
 from .ports import free_port
 from .process import ServerProcess
 
-VERSION = "4.1.1"
+with warnings.catch_warnings():
+    # kafka-python 3.0 reads its schemas in a way that Python 3.11 and 3.12 call deprecated.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from kafka import KafkaAdminClient
+
+POM = Path(__file__).with_name("kafka-pom.xml")
 LIBRARIES_VARIABLE = "EVENT_BROKERS_KAFKA_LIBS"
 SCRAM_MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 LOGGING = """\
@@ -182,4 +187,5 @@ def libraries() -> Path:
     """The folder of Kafka's jars, filled by scripts/install-test-servers."""
     if configured := os.environ.get(LIBRARIES_VARIABLE):
         return Path(configured)
-    return Path.home() / ".cache" / "event-brokers" / f"kafka-{VERSION}" / "libs"
+    version = ElementTree.parse(POM).findtext(".//{*}kafka.version")
+    return Path.home() / ".cache" / "event-brokers" / f"kafka-{version}" / "libs"

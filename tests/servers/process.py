@@ -52,6 +52,7 @@ class ServerProcess(abc.ABC):
         self.paused = False
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._main: int | None = None
+        self._last_code: int | None = None
 
     @classmethod
     @abc.abstractmethod
@@ -90,6 +91,11 @@ class ServerProcess(abc.ABC):
     def running(self) -> bool:
         """Whether the server's main process is alive, paused or not."""
         return self._main is not None and self._exit_code(0) is None
+
+    @property
+    def supervisor_id(self) -> int:
+        """The process id of the server's parent, which outlives a restart."""
+        return self._process.pid
 
     def start(self) -> None:
         """Start with an empty folder and return when the server serves.
@@ -182,20 +188,9 @@ class ServerProcess(abc.ABC):
             raise ServerFailed(f"{command[0]} ended with {code}\n{self.log_tail()}")
 
     def _launch(self) -> None:
-        deadline = time.monotonic() + self.start_seconds
         self._request(self._command())
-        while True:
-            # Asked first, so that a client's connection noise appears only in real trouble.
-            try:
-                self._raise_if_ended()
-                if all(is_open(port) for port in self.ports):
-                    self._check()
-                    return
-                problem: Exception = ConnectionError(f"ports {self.ports} are not open yet")
-            except ServerFailed:
-                raise
-            except Exception as error:
-                problem = error
+        deadline = time.monotonic() + self.start_seconds
+        while (problem := self._problem()) is not None:
             if time.monotonic() > deadline:
                 raise ServerFailed(
                     f"{self.name} is not ready after {self.start_seconds:.0f} s: "
@@ -203,10 +198,19 @@ class ServerProcess(abc.ABC):
                 ) from problem
             time.sleep(0.1)
 
-    def _raise_if_ended(self) -> None:
+    def _problem(self) -> Exception | None:
+        """Why the server does not serve yet, or None when it does."""
         code = self._exit_code(0)
         if code is not None:
             raise ServerFailed(f"{self.name} ended with {code}\n{self.log_tail()}")
+        closed = [port for port in self.ports if not is_open(port)]
+        if closed:  # asked before the client, which would log each of its attempts
+            return ConnectionError(f"nobody listens at {closed}")
+        try:
+            self._check()
+        except Exception as error:  # noqa: BLE001 - every client has its own, and it is reported
+            return error
+        return None
 
     def _request(self, command: list[str]) -> None:
         stdin = self._process.stdin

@@ -52,11 +52,13 @@ class Supervisor:
     def __init__(self, owner: int) -> None:
         self._owner = owner
         self._main: int | None = None
+        # Unbuffered: select() does not see what a buffer has read ahead.
+        self._requests = os.fdopen(0, "rb", buffering=0)
         self._wakeup, writer = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(writer, False)
         # A handler, even an empty one, is what makes the kernel interrupt select() for SIGCHLD.
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(writer)
 
     def serve(self) -> None:
@@ -71,12 +73,12 @@ class Supervisor:
                 return
 
     def _run_next(self) -> bool:
-        line = sys.stdin.buffer.raw.readline()  # type: ignore[attr-defined]
+        line = self._requests.readline()
         if not line:
             return False
         request = json.loads(line)
         try:
-            with open(request["log"], "ab") as log:
+            with Path(request["log"]).open("ab") as log:
                 process = subprocess.Popen(
                     request["command"],
                     env=request["environment"],
@@ -128,7 +130,7 @@ def main() -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         Supervisor(owner).serve()
     finally:
