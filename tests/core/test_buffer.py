@@ -49,7 +49,9 @@ class MemoryQueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         """Settle some of the events, and one that is unknown."""
-        ids = data.draw(st.lists(st.sampled_from(self.pending), unique=True) if self.pending else st.just([]))
+        ids = data.draw(
+            st.lists(st.sampled_from(self.pending), unique=True) if self.pending else st.just([])
+        )
         self.queue.settle([*ids, "unknown"])
         self.pending = [known for known in self.pending if known not in ids]
         self.delivered += len(ids)
@@ -129,7 +131,11 @@ def test_dead_letters_are_bounded_and_their_count_is_exact() -> None:
     queue.bury([DeadLetter(event(str(number)), "refused", 0.0) for number in range(many)])
     assert queue.counts().dead_letters == many
     kept = queue.dead_letters()
-    assert (len(kept), kept[0].event.id, kept[-1].event.id) == (KEPT_DEAD_LETTERS, "5", str(many - 1))
+    assert (len(kept), kept[0].event.id, kept[-1].event.id) == (
+        KEPT_DEAD_LETTERS,
+        "5",
+        str(many - 1),
+    )
 
 
 def test_a_dead_letter_prints_without_its_body() -> None:

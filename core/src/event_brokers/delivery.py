@@ -19,6 +19,7 @@ from event_brokers.event import Event
 from event_brokers.secret import mask
 
 logger = logging.getLogger("event_brokers")
+dead_letters_logger = logging.getLogger("event_brokers.dead_letters")
 
 BATCH_EVENTS = 4_096
 BATCH_BYTES = 8 * 1024 * 1024
@@ -167,7 +168,7 @@ class Delivery:
         ]
         self._queue.bury(letters)
         for letter in letters:
-            logger.error(
+            dead_letters_logger.error(
                 "%s: event %s is a dead letter: %s", self._name, letter.event.id, letter.reason
             )
 

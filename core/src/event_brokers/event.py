@@ -70,7 +70,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 def _text(value: object) -> str | None:
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # an enumeration's own __str__ would give its name
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None

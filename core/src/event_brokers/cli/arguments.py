@@ -1,0 +1,53 @@
+"""The options that several commands have, worded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from event_brokers.cli.output import Output
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _as_json(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    context.ensure_object(Output).as_json = value
+
+
+def _debug(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    context.ensure_object(Output).debug = value
+
+
+_json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_as_json,
+    is_eager=True,
+    help="Write one JSON document to standard output, and nothing else there.",
+)
+
+_debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_debug,
+    is_eager=True,
+    help="Show tracebacks and what client libraries log.",
+)
+
+endpoints_option = click.option(
+    "--endpoints",
+    "endpoints_file",
+    default="endpoints.yml",
+    show_default=True,
+    metavar="FILE",
+    help="The file whose section event_broker names the broker.",
+)
+
+
+def takes_output(command: _Command) -> _Command:
+    """Give a command `--json` and `--debug`, and pass it the Output as its first argument."""
+    return _json_option(_debug_option(click.make_pass_decorator(Output, ensure=True)(command)))

@@ -1,0 +1,136 @@
+"""The commands under one name, and the one place where an error becomes words and a code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from event_brokers.cli import exit_codes
+from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.output import Output, log_to
+from event_brokers.errors import EventBrokersError
+
+if TYPE_CHECKING:
+    import importlib_metadata
+
+GROUP = "event_brokers.commands"
+_OWN = ("check", "plugins", "publish")
+_EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
+
+
+class Commands(click.Group):
+    """The commands of this distribution, and those of the entry-point group."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return sorted({*_OWN, *(entry.name for entry in _entry_points())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name in _OWN:
+            module = import_module(f"event_brokers.cli.{cmd_name}")
+            command: click.Command = module.command
+            command.epilog = _EPILOG
+            return command
+        found = [entry for entry in _entry_points() if entry.name == cmd_name]
+        return _load(found) if found else None
+
+
+@click.group(
+    "event-brokers",
+    cls=Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="event-brokers", prog_name="event-brokers")
+def group() -> None:
+    """Send events to the broker that endpoints.yml names, or look whether they would arrive."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the code with which the program ends.
+
+    Parameters:
+        arguments: the words after `event-brokers`.
+    """
+    output = Output()
+    try:
+        with log_to(output):
+            code = _run(arguments, output)
+        output.finish(code)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # nobody reads any more: what is left in the buffers must not raise again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.EX_IOERR
+    return code
+
+
+def _run(arguments: Sequence[str], output: Output) -> int:
+    try:
+        result = group.main(
+            list(arguments), prog_name="event-brokers", standalone_mode=False, obj=output
+        )
+    except click.UsageError as error:
+        error.show()
+        return ExitCode.EX_USAGE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    except EventBrokersError as error:
+        output.fail(error, str(error))
+        return exit_codes.exit_code(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last place that can put it into words
+        # its text is not ours, and may hold anything
+        output.fail(error, f"a bug: {type(error).__name__}; --debug shows where")
+        return ExitCode.EX_SOFTWARE
+    return result if isinstance(result, int) else ExitCode.EX_OK
+
+
+def _entry_points() -> list[importlib_metadata.EntryPoint]:
+    import importlib_metadata  # noqa: PLC0415 - the commands above do not wait for it
+
+    return list(importlib_metadata.entry_points(group=GROUP))
+
+
+def _load(entries: Sequence[importlib_metadata.EntryPoint]) -> click.Command:
+    entry = entries[0]
+    where = " and ".join(_distribution(entry) for entry in entries)
+    if len(entries) > 1:
+        return _unusable(entry.name, f"{where} both add the command; uninstall one of them")
+    try:
+        command = entry.load()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other commands work
+        reason = f"{type(error).__name__}: {error}"
+        return _unusable(entry.name, f"{where} cannot be imported: {reason}", error)
+    if not isinstance(command, click.Command):
+        return _unusable(entry.name, f"{where} gives no click command but {entry.value}")
+    return command
+
+
+def _distribution(entry: importlib_metadata.EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def _unusable(name: str, reason: str, cause: Exception | None = None) -> click.Command:
+    """Return a command that says why the real one is missing."""
+
+    def complain(words: tuple[str, ...]) -> None:  # noqa: ARG001 - meant for the real one
+        raise CommandFailed(f"{name}: {reason}", ExitCode.EX_UNAVAILABLE) from cause
+
+    return click.Command(
+        name,
+        callback=complain,
+        params=[click.Argument(["words"], nargs=-1)],
+        short_help=f"Does not work: {reason}",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True},
+    )

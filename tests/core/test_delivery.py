@@ -1,0 +1,196 @@
+"""Delivery tries until the broker has confirmed, and tells the three classes of errors apart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from event_brokers import (
+    BrokerUnavailable,
+    ConfigurationError,
+    Event,
+    EventBroker,
+    RejectedEvents,
+    delivery,
+    hookimpl,
+)
+from scripted_broker import ScriptedBroker
+from waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back off for milliseconds, so that many attempts fit into a test."""
+    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(delivery, "FIRST_HALTED_SECONDS", 0.001)
+    monkeypatch.setattr(delivery, "LONGEST_DELAY_SECONDS", 0.01)
+
+
+def published(scripted: ScriptedBroker, count: int) -> list[str]:
+    """Publish a number of events in one call, deliver them all, and return their ids."""
+    with scripted.start() as broker:
+        ids = broker.publish_many([{"number": number} for number in range(count)])
+        status = broker.flush(20)
+    assert status.accepted == status.delivered + status.pending + status.dead_letters == count
+    assert status.pending == 0
+    return ids
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [BrokerUnavailable("gone"), OSError("reset"), ConfigurationError("no access"), SystemExit()],
+)
+def test_events_survive_every_failure_to_connect(failure: BaseException) -> None:
+    """Nothing is lost and the order is kept, however often connecting fails."""
+    scripted = ScriptedBroker()
+    scripted.connects.extend([failure] * 5)
+    assert published(scripted, 10) == scripted.ids()
+    assert scripted.open == 0
+
+
+@pytest.mark.parametrize(
+    "failure", [BrokerUnavailable("gone"), ValueError("?"), ConfigurationError("no access")]
+)
+def test_a_failed_batch_is_sent_again_through_a_new_connection(failure: Exception) -> None:
+    """A connection that failed is closed, and never used again."""
+    scripted = ScriptedBroker()
+    scripted.publishes.extend([failure] * 3)
+    assert published(scripted, 10) == scripted.ids()
+    assert scripted.opened == 4
+    assert scripted.open == 0
+
+
+@pytest.mark.parametrize("kind", [BrokerUnavailable, ConfigurationError])
+def test_only_the_unconfirmed_are_sent_again(
+    kind: type[BrokerUnavailable] | type[ConfigurationError],
+) -> None:
+    """An exception that says what was confirmed spares these events a second journey."""
+    scripted = ScriptedBroker()
+
+    def confirm_half(events: Sequence[Event]) -> None:
+        half = events[: len(events) // 2]
+        scripted.stored.extend(half)
+        raise kind("lost", confirmed=[event.id for event in half])
+
+    scripted.publishes.append(confirm_half)
+    assert published(scripted, 10) == scripted.ids()
+
+
+def test_rejected_events_are_buried_and_the_others_go_on() -> None:
+    """A dead letter carries the broker's reason; the connection stays."""
+    scripted = ScriptedBroker()
+
+    def reject_second(events: Sequence[Event]) -> None:
+        scripted.stored.append(events[0])
+        raise RejectedEvents({events[1].id: "too large"}, confirmed=[events[0].id])
+
+    scripted.gate.clear()
+    scripted.publishes.append(reject_second)
+    with scripted.start() as broker:
+        ids = broker.publish_many([{"n": 0}, {"n": 1}, {"n": 2}])
+        scripted.gate.set()
+        status = broker.flush(20)
+        letters = broker.dead_letters()
+    assert (status.delivered, status.dead_letters) == (2, 1)
+    assert [(letter.event.id, letter.reason) for letter in letters] == [(ids[1], "too large")]
+    assert scripted.ids() == [ids[0], ids[2]]
+    assert scripted.opened == 1
+
+
+def test_a_rejected_batch_is_narrowed_until_the_culprit_is_found() -> None:
+    """A broker that does not say which event it refuses costs that event alone."""
+    scripted = ScriptedBroker()
+
+    def reject_the_seventh(events: Sequence[Event]) -> None:
+        scripted.publishes.append(reject_the_seventh)
+        if any(event.body == b'{"number":7}' for event in events):
+            raise RejectedEvents({}, "one of them is bad")
+
+    scripted.publishes.append(reject_the_seventh)
+    ids = published(scripted, 100)
+    assert scripted.ids() == ids[:7] + ids[8:]
+
+
+def test_a_batch_stays_below_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither many events nor large ones make a batch without end; one event always goes."""
+    monkeypatch.setattr(delivery, "BATCH_BYTES", 100)
+    scripted = ScriptedBroker()
+    with scripted.start() as broker:
+        broker.publish_many([{"text": "x" * size} for size in (10, 10, 500, 60, 60)])
+        broker.flush(20)
+    assert len(scripted.stored) == 5
+    assert [len(batch) for batch in scripted.batches] == [2, 1, 1, 1]
+
+
+def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A person reads one loud line, and nothing else has to be done once the cause is gone."""
+    caplog.set_level(logging.INFO, "event_brokers")
+    scripted = ScriptedBroker()
+    wrong = ConfigurationError("event_broker.password: refused")
+    scripted.connects.extend([wrong] * 1000)
+    with scripted.start() as broker:
+        broker.publish({})
+        wait_until(lambda: scripted.opened > 5)
+        status = broker.status()
+        assert (status.state, status.pending) == ("halted", 1)
+        assert status.last_error == "event_broker.password: refused"
+        scripted.connects.clear()
+        status = broker.flush(20)
+        assert (status.delivered, status.last_error) == (1, None)
+        assert wait_until(lambda: broker.status().state == "connected")
+    halted = [record for record in caplog.records if "halted" in record.message]
+    recovered = [record for record in caplog.records if "recovered after" in record.message]
+    assert [record.levelno for record in halted] == [logging.ERROR]
+    assert len(recovered) == 1
+
+
+def test_an_outage_is_two_log_lines_however_long_it_lasts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Retrying and recovered are said once each, also where connecting works and publishing fails."""
+    caplog.set_level(logging.INFO, "event_brokers")
+    scripted = ScriptedBroker()
+    with scripted.start() as broker:
+        wait_until(lambda: broker.status().state == "connected")
+        caplog.clear()
+        scripted.publishes.extend([OSError("reset")] * 20)
+        broker.publish({})
+        broker.flush(20)
+        wait_until(lambda: broker.status().state == "connected")
+    lines = [record.message for record in caplog.records]
+    assert len(lines) == 2, lines
+    assert "retrying: OSError: reset; next attempt in" in lines[0]
+    assert "recovered after" in lines[1]
+    assert "with 0 events waiting" in lines[1]
+
+
+def test_a_sentence_from_a_plugin_is_shown_without_secrets() -> None:
+    """What a careless plugin puts into its error is masked before anybody sees it."""
+    scripted = ScriptedBroker()
+    settings = scripted.settings()
+    settings.options["password"] = "hunter2"
+    scripted.connects.extend([OSError("no login with hunter2 at amqp://me:other@host/")] * 1000)
+    with EventBroker(settings) as broker:
+        sentence = wait_until(lambda: broker.status().last_error)
+        scripted.connects.clear()
+    assert sentence == "OSError: no login with *** at amqp://me:***@host/"
+
+
+def test_a_connect_hook_that_returns_nothing_is_named() -> None:
+    """A plugin's author is told what is wrong, instead of publishing into None."""
+
+    class Forgetful(ScriptedBroker):
+        @hookimpl
+        def connect(self, options: object) -> None:  # type: ignore[override]
+            """Forget to return the connection."""
+
+    broker = Forgetful().start()
+    sentence = wait_until(lambda: broker.status().last_error)
+    broker.close()
+    assert sentence == (
+        "the plugin 'scripted' of scripted 1.0: hook 'connect' returned None, not a connection"
+    )
