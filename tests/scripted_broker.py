@@ -37,7 +37,7 @@ class ScriptedBroker:
         self.gate.set()
 
     @hookimpl
-    def connect(self, options: Any) -> object:
+    def connect(self, options: Any) -> object:  # noqa: ARG002 - the hook's signature
         """Open a connection, or fail as scripted."""
         self.opened += 1
         failure = self.connects.popleft() if self.connects else None
@@ -47,7 +47,7 @@ class ScriptedBroker:
         return object()
 
     @hookimpl
-    def publish(self, connection: object, events: Sequence[Event]) -> None:
+    def publish(self, connection: object, events: Sequence[Event]) -> None:  # noqa: ARG002
         """Store the batch, or fail as scripted."""
         self.batches.append([event.id for event in events])
         self.gate.wait(60)
@@ -59,7 +59,7 @@ class ScriptedBroker:
         self.stored.extend(events)
 
     @hookimpl
-    def close(self, connection: object) -> None:
+    def close(self, connection: object) -> None:  # noqa: ARG002 - as above
         """Close a connection."""
         self.open -= 1
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from event_brokers import (
     BrokerClosed,
     BrokerUnavailable,
+    EventBroker,
     InvalidEvent,
     QueueFull,
     UndeliveredEvents,
@@ -131,6 +133,13 @@ def test_close_does_not_wait_out_a_long_delay() -> None:
     assert broker.close(timeout=20).delivered == 1
 
 
+def fail_inside(broker: EventBroker) -> None:
+    """Raise the application's own error while an event is pending."""
+    with broker:
+        broker.publish({})
+        raise KeyError("mine")
+
+
 def test_leaving_a_with_block_never_masks_the_error_on_its_way_out(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,11 +147,9 @@ def test_leaving_a_with_block_never_masks_the_error_on_its_way_out(
     scripted = ScriptedBroker()
     scripted.connects.extend([BrokerUnavailable("gone")] * 1000)
     broker = scripted.start()
-    close = broker.close
-    monkeypatch.setattr(broker, "close", lambda timeout=0.05: close(0.05))
-    with pytest.raises(KeyError, match="mine"), broker:
-        broker.publish({})
-        raise KeyError("mine")
+    monkeypatch.setattr(broker, "close", partial(broker.close, 0.05))
+    with pytest.raises(KeyError, match="mine"):
+        fail_inside(broker)
     assert any("1 event was not delivered" in record.message for record in caplog.records)
 
 
@@ -153,8 +160,7 @@ def test_leaving_a_with_block_raises_where_nothing_else_does(
     scripted = ScriptedBroker()
     scripted.connects.extend([BrokerUnavailable("gone")] * 1000)
     broker = scripted.start()
-    close = broker.close
-    monkeypatch.setattr(broker, "close", lambda timeout=0.05: close(0.05))
+    monkeypatch.setattr(broker, "close", partial(broker.close, 0.05))
     with pytest.raises(UndeliveredEvents), broker:
         broker.publish({})
 

@@ -151,7 +151,7 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
 def test_an_outage_is_two_log_lines_however_long_it_lasts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Retrying and recovered are said once each, also where connecting works and publishing fails."""
+    """Retrying and recovered are said once each, also where connecting works and publish fails."""
     caplog.set_level(logging.INFO, "event_brokers")
     scripted = ScriptedBroker()
     with scripted.start() as broker:
@@ -185,7 +185,7 @@ def test_a_connect_hook_that_returns_nothing_is_named() -> None:
 
     class Forgetful(ScriptedBroker):
         @hookimpl
-        def connect(self, options: object) -> None:  # type: ignore[override]
+        def connect(self, options: object) -> None:
             """Forget to return the connection."""
 
     broker = Forgetful().start()

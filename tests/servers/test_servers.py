@@ -17,7 +17,6 @@ import pika
 import psutil
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
-from waiting import wait_until
 
 from servers import (
     Kafka,
@@ -30,6 +29,7 @@ from servers import (
     free_port,
 )
 from servers.fixtures import started
+from waiting import wait_until
 
 AnyServer: TypeAlias = RabbitMQ | Kafka | PostgreSQL | MariaDB
 CLASSES: dict[str, type[AnyServer]] = {

@@ -48,6 +48,6 @@ endpoints_option = click.option(
 )
 
 
-def takes_output(command: _Command) -> _Command:
+def takes_output(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--json` and `--debug`, and pass it the Output as its first argument."""
     return _json_option(_debug_option(click.make_pass_decorator(Output, ensure=True)(command)))
