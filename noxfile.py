@@ -35,9 +35,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     _install(session)
-    session.run(
-        "python", "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "docs", "docs/_build/html"
-    )
+    session.run("python", "-m", "sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
 
 
 @nox.session
@@ -51,7 +49,7 @@ def tests(session: nox.Session) -> None:
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)
-    session.run("python", "-m", "pytest", "tests/packaging/test_isolation.py", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/distributions/test_isolation.py", *session.posargs)
 
 
 @nox.session

@@ -1,0 +1,14 @@
+"""Settings of the documentation: sphinx -W docs docs/_build/html."""
+
+project = "event-brokers"
+author = "The event-brokers authors"
+copyright = author  # noqa: A001 - Sphinx's name
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "event-brokers"
+myst_heading_anchors = 3
+autodoc_typehints = "description"
+nitpicky = True
+# the other projects' pages are not asked, so that the build needs no network
+nitpick_ignore_regex = [("py:.*", r"(?!event_brokers\.).*")]
