@@ -1,0 +1,39 @@
+"""What the core calls: the hooks of `type: sql`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from event_brokers import Event, hookimpl
+from event_brokers_sql.connection import Connection, look
+from event_brokers_sql.options import SQLOptions
+
+
+@hookimpl
+def connect(options: SQLOptions) -> Connection:
+    """Connect to the database, and make the table where it is missing."""
+    return Connection(options)
+
+
+@hookimpl
+def publish(connection: Connection, events: Sequence[Event]) -> None:
+    """Insert the batch in one transaction."""
+    connection.publish(events)
+
+
+@hookimpl
+def close(connection: Connection) -> None:
+    """Give the database connection back."""
+    connection.close()
+
+
+@hookimpl(specname="options")
+def options_class() -> type[SQLOptions]:
+    """Return the options class."""
+    return SQLOptions
+
+
+@hookimpl
+def check(options: SQLOptions) -> Sequence[str]:
+    """Look at the database and the table, and change nothing."""
+    return look(options)

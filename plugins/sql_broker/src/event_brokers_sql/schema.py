@@ -1,0 +1,131 @@
+"""The table of events: as Rasa makes it, and the columns that this project adds."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    inspect,
+    text,
+)
+from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from event_brokers import ConfigurationError
+from event_brokers_sql.failures import may_not_alter
+
+_LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+_ID_TEXT = String(255).with_variant(VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+def events_table(name: str) -> Table:
+    """Return the table with the columns of Rasa's SQLBrokerEvent and our own.
+
+    Parameters:
+        name: the table's name.
+    """
+    return Table(
+        name,
+        MetaData(),
+        Column(
+            "id",
+            BigInteger().with_variant(Integer(), "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        Column("sender_id", _LONG_TEXT),
+        Column("data", _LONG_TEXT),
+        Column("event_id", _ID_TEXT),
+        Column("type_name", _LONG_TEXT),
+        Column("timestamp", Double()),
+        Index(f"{name}_event_id", "event_id", unique=True),
+        mysql_charset="utf8mb4",
+        mariadb_charset="utf8mb4",
+    )
+
+
+def exists(connection: Connection, table: Table) -> bool:
+    """Return whether the database has the table."""
+    return inspect(connection).has_table(table.name)
+
+
+def prepare(connection: Connection, table: Table) -> None:
+    """Make the table, or add what a table that Rasa made lacks; no row is lost.
+
+    Raises:
+        ConfigurationError: the user may not alter the table; says which statements to run.
+        DBAPIError: the database refuses for another reason.
+    """
+    if not exists(connection, table):
+        _create(connection, table)
+    for statement in missing(connection, table):
+        _alter(connection, table, statement)
+
+
+def missing(connection: Connection, table: Table) -> list[str]:
+    """Return the statements that a table which exists already still needs."""
+    inspector = inspect(connection)
+    present = {column["name"] for column in inspector.get_columns(table.name)}
+    statements = [
+        f"ALTER TABLE {connection.dialect.identifier_preparer.format_table(table)} "
+        f"ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
+        for column in table.columns
+        if column.name not in present
+    ]
+    if not _has_unique_event_id(connection, table):
+        statements += [
+            str(CreateIndex(index).compile(dialect=connection.dialect)) for index in table.indexes
+        ]
+    return statements
+
+
+def _has_unique_event_id(connection: Connection, table: Table) -> bool:
+    inspector = inspect(connection)
+    unique: list[object] = [
+        index["column_names"] for index in inspector.get_indexes(table.name) if index["unique"]
+    ]
+    unique += [found["column_names"] for found in inspector.get_unique_constraints(table.name)]
+    return ["event_id"] in unique
+
+
+def _create(connection: Connection, table: Table) -> None:
+    connection.rollback()
+    try:
+        with connection.begin():
+            table.create(connection)
+    except DBAPIError as error:
+        if exists(connection, table):
+            return  # another process was faster
+        if not may_not_alter(error):
+            raise
+        statement = " ".join(str(CreateTable(table).compile(dialect=connection.dialect)).split())
+        raise ConfigurationError(
+            f"event_broker.table: '{table.name}' is missing and the user may not make it; "
+            f"run as an owner: {statement}"
+        ) from None
+
+
+def _alter(connection: Connection, table: Table, statement: str) -> None:
+    connection.rollback()
+    try:
+        with connection.begin():
+            connection.execute(text(statement))
+    except DBAPIError as error:
+        still_missing = missing(connection, table)
+        if statement not in still_missing:
+            return  # another process was faster
+        if not may_not_alter(error):
+            raise
+        raise ConfigurationError(
+            f"event_broker.table: '{table.name}' lacks columns and the user may not add them; "
+            f"run as its owner: {'; '.join(still_missing)}"
+        ) from None
