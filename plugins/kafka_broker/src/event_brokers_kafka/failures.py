@@ -1,0 +1,90 @@
+"""From what kafka-python says of single events to the one error that the core understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    IllegalStateError,
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotEnoughReplicasAfterAppendError,
+    NotEnoughReplicasError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    UnsupportedCompressionTypeError,
+)
+
+from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents
+from event_brokers_kafka.options import KafkaOptions
+from event_brokers_kafka.topic import forbidden
+
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_NOT_ENOUGH_REPLICAS = (NotEnoughReplicasError, NotEnoughReplicasAfterAppendError)
+
+
+def as_publish_error(
+    errors: Mapping[str, KafkaError],
+    confirmed: Sequence[str],
+    events: Sequence[Event],
+    options: KafkaOptions,
+) -> RejectedEvents | ConfigurationError | BrokerUnavailable:
+    """Return the error to raise for a batch that was not confirmed as a whole.
+
+    Parameters:
+        errors: event id -> why it was not confirmed; one at the least. IllegalStateError is said
+            of events that were kept back because of another's error.
+        confirmed: ids of the events that were confirmed.
+        events: the batch.
+        options: what to name in the sentence.
+    """
+    reasons = {
+        event.id: reason
+        for event in events
+        if event.id in errors and (reason := _rejection(errors[event.id], event))
+    }
+    if reasons:
+        return RejectedEvents(reasons, confirmed=confirmed)
+    causes = [error for error in errors.values() if not isinstance(error, IllegalStateError)]
+    cause = causes[0] if causes else next(iter(errors.values()))
+    failure = _batch_failure(cause, len(events) - len(confirmed), options)
+    failure.confirmed = frozenset(confirmed)
+    failure.__cause__ = cause
+    return failure
+
+
+def _rejection(error: KafkaError, event: Event) -> str | None:
+    if isinstance(error, _TOO_LARGE):
+        return f"{len(event.body)} bytes are more than the broker takes"
+    if isinstance(error, InvalidRecordError):
+        return "the topic does not take this event; a compacted topic takes none without sender_id"
+    return None
+
+
+def _batch_failure(
+    error: KafkaError, count: int, options: KafkaOptions
+) -> ConfigurationError | BrokerUnavailable:
+    where = ", ".join(map(str, options.addresses))
+    if isinstance(error, TopicAuthorizationFailedError):
+        return forbidden(options.topic, where)
+    if isinstance(error, ClusterAuthorizationFailedError):
+        return ConfigurationError(
+            f"event_broker.sasl_username: '{where}' does not let this user produce idempotently; "
+            "grant IdempotentWrite on the cluster"
+        )
+    if isinstance(error, UnsupportedCompressionTypeError):
+        return ConfigurationError(
+            f"event_broker.compression_type: '{where}' does not take "
+            f"'{options.compression_type}'; choose another"
+        )
+    if isinstance(error, _NOT_ENOUGH_REPLICAS):
+        reason = "too few replicas of the topic are in sync (min.insync.replicas)"
+    elif isinstance(error, KafkaTimeoutError):
+        reason = "no confirmation in time"
+    else:
+        reason = f"the producer failed with {type(error).__name__}"
+    noun = "event was" if count == 1 else "events were"
+    return BrokerUnavailable(f"{count} {noun} not confirmed by {where}: {reason}")

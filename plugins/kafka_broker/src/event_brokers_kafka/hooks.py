@@ -1,0 +1,40 @@
+"""The hooks that the core calls; the entry point `kafka`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from event_brokers import Event, hookimpl
+from event_brokers_kafka.connection import KafkaConnection
+from event_brokers_kafka.inspection import inspect
+from event_brokers_kafka.options import KafkaOptions
+
+
+@hookimpl
+def options() -> type[KafkaOptions]:
+    """Return the class of this plugin's options."""
+    return KafkaOptions
+
+
+@hookimpl
+def connect(options: KafkaOptions) -> KafkaConnection:
+    """Sign in, make sure of the topic, and return a producer that is ready."""
+    return KafkaConnection(options)
+
+
+@hookimpl
+def publish(connection: KafkaConnection, events: Sequence[Event]) -> None:
+    """Send the batch and wait until every in-sync replica has every event."""
+    connection.publish(events)
+
+
+@hookimpl
+def close(connection: KafkaConnection) -> None:
+    """Release the producer's thread and sockets."""
+    connection.close()
+
+
+@hookimpl
+def check(options: KafkaOptions) -> Sequence[str]:
+    """Sign in, look for the topic, change nothing."""
+    return inspect(options)

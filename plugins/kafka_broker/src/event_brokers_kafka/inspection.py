@@ -1,0 +1,45 @@
+"""What `event-brokers check` says; looks, and changes nothing."""
+
+from __future__ import annotations
+
+from event_brokers_kafka.options import KafkaOptions
+from event_brokers_kafka.sign_in import sign_in_to_any
+from event_brokers_kafka.tls import client_context
+from event_brokers_kafka.topic import Topic, find
+
+
+def inspect(options: KafkaOptions) -> list[str]:
+    """Return where we got in and whether the topic is there, a sentence each.
+
+    Raises:
+        ConfigurationError: a person must change something.
+        BrokerUnavailable: no broker can be reached.
+    """
+    with sign_in_to_any(options, client_context(options)) as session:
+        topic = find(session, options.topic)
+        return [f"connected to {session.address} {_manner(options)}", _topic_sentence(topic)]
+
+
+def _manner(options: KafkaOptions) -> str:
+    user = (
+        f"as {options.sasl_username} by {options.sasl_mechanism}"
+        if options.uses_sasl
+        else "without a login"
+    )
+    if not options.uses_tls:
+        return f"{user}, no TLS"
+    check = "with" if options.ssl_check_hostname else "without"
+    certificate = ", client certificate given" if options.ssl_certfile else ""
+    return f"{user}, TLS {check} hostname check{certificate}"
+
+
+def _topic_sentence(topic: Topic) -> str:
+    if topic.is_missing:
+        return (
+            f"topic '{topic.name}' is missing; it is made at the first connect, "
+            "if the broker makes topics by itself (auto.create.topics.enable)"
+        )
+    if not topic.is_ready:
+        return f"topic '{topic.name}' found, but no partition has a leader now"
+    noun = "partition" if topic.partitions == 1 else "partitions"
+    return f"topic '{topic.name}' found, {topic.partitions} {noun}"

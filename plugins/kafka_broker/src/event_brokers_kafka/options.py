@@ -1,0 +1,165 @@
+"""The options of type `kafka`, named as in Rasa, and the rules over several of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from event_brokers import Options, Secret
+from event_brokers_kafka import addresses
+from event_brokers_kafka.addresses import Address
+
+SecurityProtocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+CompressionType = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+
+# as Kafka checks it: org.apache.kafka.common.internals.Topic
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
+
+
+class KafkaOptions(Options, frozen=True, kw_only=True):
+    """The options of type `kafka`."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {
+        "host": "url",
+        "sasl_plain_username": "sasl_username",
+        "sasl_plain_password": "sasl_password",
+    }
+    superseded: ClassVar[Mapping[str, str]] = {
+        "queue_size": "has no effect: events wait in the queue that delivery.max_pending bounds",
+    }
+
+    url: Annotated[
+        str | list[str],
+        Meta(description="brokers to ask first: host, host:port, several with commas, or a list"),
+    ]
+    topic: Annotated[str, Meta(description="topic that the events go to")] = "rasa_core_events"
+    client_id: Annotated[str, Meta(description="name in the brokers' logs, metrics and quotas")] = (
+        "event-brokers"
+    )
+    partition_by_sender: Annotated[
+        bool,
+        Meta(description="key = sender_id, which keeps a conversation in order in one partition"),
+    ] = True
+    security_protocol: Annotated[
+        SecurityProtocol | None,
+        Meta(description="SASL_PLAINTEXT where a user is given, otherwise PLAINTEXT"),
+    ] = None
+    sasl_mechanism: Annotated[
+        SaslMechanism, Meta(description="how user and password are proved")
+    ] = "PLAIN"
+    sasl_username: Annotated[str | None, Meta(description="user")] = None
+    sasl_password: Annotated[Secret | None, Meta(description="the user's password")] = None
+    ssl_cafile: Annotated[
+        str | None,
+        Meta(description="PEM file of the authorities to trust; the system's where not given"),
+    ] = None
+    ssl_certfile: Annotated[
+        str | None, Meta(description="PEM file of the client's certificate, and its chain")
+    ] = None
+    ssl_keyfile: Annotated[
+        str | None, Meta(description="PEM file of the client's key; in ssl_certfile if not given")
+    ] = None
+    ssl_password: Annotated[
+        Secret | None, Meta(description="password of an encrypted client key")
+    ] = None
+    ssl_check_hostname: Annotated[
+        bool, Meta(description="whether the broker's certificate must be for the host's name")
+    ] = True
+    compression_type: Annotated[
+        CompressionType, Meta(description="codec of the batches; all but gzip need a package")
+    ] = "none"
+
+    def __post_init__(self) -> None:
+        self._check_url()
+        self._check_topic()
+        self._check_login()
+        self._check_tls()
+        self._check_compression()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """The brokers to ask first."""
+        return addresses.parse(self.url)
+
+    @property
+    def protocol(self) -> SecurityProtocol:
+        """The security protocol, also where it was not given."""
+        if self.security_protocol is not None:
+            return self.security_protocol
+        return "PLAINTEXT" if self.sasl_username is None else "SASL_PLAINTEXT"
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether the client logs in with user and password."""
+        return self.protocol.startswith("SASL")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.protocol.endswith("SSL")
+
+    def _check_url(self) -> None:
+        try:
+            addresses.parse(self.url)
+        except ValueError as error:
+            raise ValueError(f"url: {error}") from error
+
+    def _check_topic(self) -> None:
+        if not _TOPIC.fullmatch(self.topic) or self.topic in (".", ".."):
+            raise ValueError(
+                f"topic: '{self.topic}' is no topic's name; "
+                "take 1 to 249 letters, digits, '.', '_' and '-'"
+            )
+
+    def _check_login(self) -> None:
+        if not self.uses_sasl:
+            self._refuse_unused("sasl_username", "SASL")
+            self._refuse_unused("sasl_password", "SASL")
+            return
+        if not self.sasl_username:
+            raise ValueError(f"sasl_username: missing; {self.protocol} needs it")
+        if self.sasl_password is None:
+            raise ValueError(f"sasl_password: missing; {self.protocol} needs it")
+
+    def _check_tls(self) -> None:
+        if not self.uses_tls:
+            for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"):
+                self._refuse_unused(name, "SSL")
+            return
+        if self.ssl_certfile is None:
+            for name in ("ssl_keyfile", "ssl_password"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name}: has no effect without ssl_certfile; give both")
+
+    def _refuse_unused(self, name: str, word: Literal["SASL", "SSL"]) -> None:
+        # whoever wrote it counts on the protection: going on without it would be silent
+        if getattr(self, name) is None:
+            return
+        stronger = {
+            ("PLAINTEXT", "SASL"): "SASL_PLAINTEXT or SASL_SSL",
+            ("SSL", "SASL"): "SASL_SSL",
+            ("PLAINTEXT", "SSL"): "SSL or SASL_SSL",
+            ("SASL_PLAINTEXT", "SSL"): "SASL_SSL",
+        }[(self.protocol, word)]
+        given = "" if self.security_protocol else ", which holds where none is given"
+        raise ValueError(
+            f"{name}: has no effect with security_protocol {self.protocol}{given}; "
+            f"give security_protocol {stronger}, or take {name} out"
+        )
+
+    def _check_compression(self) -> None:
+        package = _CODEC_PACKAGES.get(self.compression_type)
+        if package is None:
+            return
+        from kafka import codec  # noqa: PLC0415 - most configurations do not need it
+
+        if not getattr(codec, f"has_{self.compression_type}")():
+            raise ValueError(
+                f"compression_type: '{self.compression_type}' needs a package; "
+                f"pip install {package}"
+            )

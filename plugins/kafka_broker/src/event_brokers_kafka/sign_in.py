@@ -1,0 +1,155 @@
+"""From the options to a session with a broker that lets us in, or to the reason why none does."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NoReturn
+
+from kafka.net.sasl import get_sasl_mechanism
+from kafka.protocol.metadata import MetadataRequest
+from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
+
+from event_brokers import BrokerUnavailable, ConfigurationError
+from event_brokers_kafka.addresses import Address
+from event_brokers_kafka.options import KafkaOptions
+from event_brokers_kafka.session import ConnectionClosed, Session
+
+_UNSUPPORTED_MECHANISM = 33
+_NO_SASL_HERE = 34  # ILLEGAL_SASL_STATE: the listener does not log anybody in
+
+
+def sign_in_to_any(options: KafkaOptions, context: ssl.SSLContext | None) -> Session:
+    """Return a session with the first broker of `url` that can be reached.
+
+    Parameters:
+        options: the brokers, and who we are.
+        context: for TLS; None speaks in plain text.
+
+    Raises:
+        ConfigurationError: a broker does not let us in; says what a person must change.
+        BrokerUnavailable: none can be reached; says of each why.
+    """
+    problems = []
+    for address in options.addresses:
+        try:
+            return sign_in(address, options, context)
+        except BrokerUnavailable as error:
+            problems.append(error)
+    raise BrokerUnavailable("; ".join(map(str, problems))) from problems[-1]
+
+
+def sign_in(address: Address, options: KafkaOptions, context: ssl.SSLContext | None) -> Session:
+    """Return a session with one broker that lets us in.
+
+    Parameters:
+        address: the broker's.
+        options: who we are.
+        context: for TLS; None speaks in plain text.
+
+    Raises:
+        ConfigurationError: the broker does not let us in; says what a person must change.
+        BrokerUnavailable: it cannot be reached.
+    """
+    try:
+        session = Session(address, options, context)
+    except ConnectionClosed as closed:
+        _explain_no_tls(address, options, closed)
+    try:
+        session.learn_versions()
+        if options.uses_sasl:
+            _log_in(session, options)
+        # a broker that wants a login closes the connection at the first real question
+        session.ask(MetadataRequest(topics=[]))
+    except BaseException as error:
+        session.close()
+        if isinstance(error, ConnectionClosed):
+            _explain_closed(address, options, context, error)
+        raise
+    return session
+
+
+def _log_in(session: Session, options: KafkaOptions) -> None:
+    answer = session.ask(SaslHandshakeRequest(mechanism=options.sasl_mechanism, min_version=1))
+    if answer.error_code == _NO_SASL_HERE:
+        plain = "SSL" if options.uses_tls else "PLAINTEXT"
+        raise ConfigurationError(
+            f"event_broker.security_protocol: '{session.address}' logs nobody in; "
+            f"give {plain} and take sasl_username and sasl_password out"
+        )
+    if answer.error_code == _UNSUPPORTED_MECHANISM:
+        raise ConfigurationError(
+            f"event_broker.sasl_mechanism: '{session.address}' does not take "
+            f"{options.sasl_mechanism}; it takes {', '.join(answer.mechanisms)}"
+        )
+    _prove_password(session, options)
+
+
+def _prove_password(session: Session, options: KafkaOptions) -> None:
+    mechanism = get_sasl_mechanism(options.sasl_mechanism)(
+        host=session.address.host,
+        sasl_mechanism=options.sasl_mechanism,
+        sasl_plain_username=options.sasl_username,
+        sasl_plain_password=options.sasl_password.reveal() if options.sasl_password else "",
+    )
+    while not mechanism.is_done():
+        answer = session.ask(SaslAuthenticateRequest(mechanism.auth_bytes()))
+        if answer.error_code:
+            raise ConfigurationError(
+                f"event_broker.sasl_password: '{session.address}' refuses the user "
+                f"'{options.sasl_username}' by {options.sasl_mechanism}; "
+                "check sasl_username and sasl_password"
+            )
+        try:
+            mechanism.receive(answer.auth_bytes)
+        except (ValueError, KeyError):
+            # what was raised quotes the exchange, from which a password could be guessed
+            raise ConfigurationError(
+                f"event_broker.url: '{session.address}' does not prove that it knows the "
+                f"password of '{options.sasl_username}'; is it the right broker?"
+            ) from None
+
+
+def _explain_no_tls(address: Address, options: KafkaOptions, closed: ConnectionClosed) -> NoReturn:
+    if _listens_in_plain_text(address, options):
+        plain = "SASL_PLAINTEXT" if options.uses_sasl else "PLAINTEXT"
+        raise ConfigurationError(
+            f"event_broker.security_protocol: '{address}' does not speak TLS; "
+            f"give the port of its TLS listener, or {plain} for no TLS"
+        ) from closed
+    raise BrokerUnavailable(f"{address} closed the connection") from closed
+
+
+def _explain_closed(
+    address: Address,
+    options: KafkaOptions,
+    context: ssl.SSLContext | None,
+    closed: ConnectionClosed,
+) -> NoReturn:
+    if not options.uses_sasl and _wants_login(address, options, context):
+        raise ConfigurationError(
+            f"event_broker.security_protocol: '{address}' wants a login; give "
+            f"{'SASL_SSL' if options.uses_tls else 'SASL_PLAINTEXT'}, sasl_username "
+            "and sasl_password"
+        ) from closed
+    raise BrokerUnavailable(f"{address} closed the connection") from closed
+
+
+def _listens_in_plain_text(address: Address, options: KafkaOptions) -> bool:
+    """Return whether the broker answers without TLS; says nothing to it but our client_id."""
+    try:
+        with Session(address, options, None) as session:
+            session.learn_versions()
+    except (ConnectionClosed, ConfigurationError, BrokerUnavailable):
+        return False
+    return True
+
+
+def _wants_login(address: Address, options: KafkaOptions, context: ssl.SSLContext | None) -> bool:
+    """Return whether the broker is ready to log somebody in; logs nobody in."""
+    try:
+        with Session(address, options, context) as session:
+            session.learn_versions()
+            answer = session.ask(SaslHandshakeRequest(mechanism="PLAIN", max_version=1))
+    except (ConnectionClosed, ConfigurationError, BrokerUnavailable):
+        return False
+    return bool(answer.error_code != _NO_SASL_HERE)

@@ -1,0 +1,134 @@
+"""The topic: whether it is there, and waiting for the broker to make it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from kafka.errors import for_code
+from kafka.protocol.metadata import MetadataRequest
+
+from event_brokers import BrokerUnavailable, ConfigurationError
+from event_brokers_kafka.addresses import Address
+from event_brokers_kafka.session import ConnectionClosed, Session
+
+CREATION_SECONDS = 5.0
+_POLL_SECONDS = 0.1
+_UNKNOWN_TOPIC = 3
+_INVALID_TOPIC = 17
+_TOPIC_AUTHORIZATION_FAILED = 29
+
+
+class Topic(NamedTuple):
+    """What a broker knows of a topic.
+
+    Attributes:
+        name: the topic's.
+        error_code: Kafka's; 0 where the topic is there.
+        partitions: how many it has.
+        leaders: the addresses of the brokers that take its events.
+    """
+
+    name: str
+    error_code: int
+    partitions: int
+    leaders: tuple[Address, ...]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the topic does not exist."""
+        return self.error_code == _UNKNOWN_TOPIC
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the topic takes events."""
+        return not self.error_code and bool(self.leaders)
+
+
+def find(session: Session, name: str) -> Topic:
+    """Look for the topic without making it.
+
+    Raises:
+        ConfigurationError: the user may not see it.
+        BrokerUnavailable: the broker does not answer.
+    """
+    topic = _ask(session, _request(name, allow_auto_topic_creation=False))
+    _refuse_forbidden(session, topic)
+    return topic
+
+
+def find_or_make(session: Session, name: str) -> Topic:
+    """Return the topic once it takes events; a broker that makes topics by itself makes it.
+
+    Raises:
+        ConfigurationError: it is missing and this broker makes none, or the user may not see it.
+        BrokerUnavailable: no partition has a leader, or the broker does not answer.
+    """
+    deadline = time.monotonic() + CREATION_SECONDS
+    while True:
+        topic = _ask(session, _request(name, allow_auto_topic_creation=True))
+        if topic.is_ready:
+            return topic
+        _refuse_forbidden(session, topic)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
+    if topic.is_missing:
+        raise ConfigurationError(
+            f"event_broker.topic: '{name}' does not exist, and '{session.address}' makes no "
+            f"topics by itself; kafka-topics.sh --bootstrap-server {session.address} --create "
+            f"--topic {name}"
+        )
+    reason = _in_words(topic.error_code) if topic.error_code else "no partition has a leader"
+    raise BrokerUnavailable(f"topic '{name}' at {session.address} takes no events: {reason}")
+
+
+def _request(name: str, *, allow_auto_topic_creation: bool) -> MetadataRequest:
+    return MetadataRequest(
+        topics=[MetadataRequest.MetadataRequestTopic(name=name)],
+        allow_auto_topic_creation=allow_auto_topic_creation,
+        min_version=4,  # from here on a broker can be asked not to make the topic
+    )
+
+
+def _ask(session: Session, request: MetadataRequest) -> Topic:
+    try:
+        answer = session.ask(request)
+    except ConnectionClosed as error:
+        raise BrokerUnavailable(f"{session.address} closed the connection") from error
+    found = answer.topics[0]
+    brokers = {broker.node_id: Address(broker.host, broker.port) for broker in answer.brokers}
+    leaders = {
+        brokers[partition.leader_id]: None
+        for partition in found.partitions
+        if partition.leader_id in brokers
+    }
+    return Topic(found.name, found.error_code, len(found.partitions), tuple(leaders))
+
+
+def _refuse_forbidden(session: Session, topic: Topic) -> None:
+    if topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
+        raise forbidden(topic.name, session.address)
+    if topic.error_code == _INVALID_TOPIC:
+        raise ConfigurationError(
+            f"event_broker.topic: '{session.address}' does not take '{topic.name}' as a name"
+        )
+
+
+def forbidden(name: str, where: Any) -> ConfigurationError:
+    """Return the error for a topic that the user may not write to.
+
+    Parameters:
+        name: the topic's.
+        where: the broker's address.
+    """
+    return ConfigurationError(
+        f"event_broker.topic: '{where}' does not let this user write to '{name}'; "
+        "grant Describe and Write, and Create if it has to be made"
+    )
+
+
+def _in_words(error_code: int) -> str:
+    name: str = for_code(error_code).__name__
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    return words.strip().removesuffix(" error")
