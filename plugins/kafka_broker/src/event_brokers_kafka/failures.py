@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from kafka.errors import (
@@ -23,6 +24,7 @@ from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.topic import forbidden
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_REFUSALS = (*_TOO_LARGE, InvalidRecordError)
 _NOT_ENOUGH_REPLICAS = (NotEnoughReplicasError, NotEnoughReplicasAfterAppendError)
 
 
@@ -41,13 +43,9 @@ def as_publish_error(
         events: the batch.
         options: what to name in the sentence.
     """
-    reasons = {
-        event.id: reason
-        for event in events
-        if event.id in errors and (reason := _rejection(errors[event.id], event))
-    }
-    if reasons:
-        return RejectedEvents(reasons, confirmed=confirmed)
+    refused = [event for event in events if isinstance(errors.get(event.id), _REFUSALS)]
+    if refused:
+        return _rejected(refused, errors, confirmed)
     causes = [error for error in errors.values() if not isinstance(error, IllegalStateError)]
     cause = causes[0] if causes else next(iter(errors.values()))
     failure = _batch_failure(cause, len(events) - len(confirmed), options)
@@ -56,12 +54,23 @@ def as_publish_error(
     return failure
 
 
-def _rejection(error: KafkaError, event: Event) -> str | None:
+def _rejected(
+    refused: Sequence[Event], errors: Mapping[str, KafkaError], confirmed: Sequence[str]
+) -> RejectedEvents:
+    # one error for several events: the broker refused their batch and did not say which it meant
+    times = Counter(id(errors[event.id]) for event in refused)
+    reasons = {
+        event.id: _reason(errors[event.id], event)
+        for event in refused
+        if times[id(errors[event.id])] == 1
+    }
+    return RejectedEvents(reasons, confirmed=confirmed)
+
+
+def _reason(error: KafkaError, event: Event) -> str:
     if isinstance(error, _TOO_LARGE):
         return f"{len(event.body)} bytes are more than the broker takes"
-    if isinstance(error, InvalidRecordError):
-        return "the topic does not take this event; a compacted topic takes none without sender_id"
-    return None
+    return "the topic does not take this event; a compacted topic takes none without sender_id"
 
 
 def _batch_failure(

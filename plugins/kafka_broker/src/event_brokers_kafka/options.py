@@ -117,6 +117,8 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
             )
 
     def _check_login(self) -> None:
+        if self.security_protocol is None and self.sasl_password and not self.sasl_username:
+            raise ValueError("sasl_username: missing, although sasl_password is given; give both")
         if not self.uses_sasl:
             self._refuse_unused("sasl_username", "SASL")
             self._refuse_unused("sasl_password", "SASL")

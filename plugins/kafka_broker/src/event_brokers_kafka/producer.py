@@ -24,6 +24,7 @@ class KafkaProducer(EventBroker):
     def __init__(
         self,
         host: str | Sequence[str] | None = None,
+        *,
         topic: str | None = None,
         **options: Any,
     ) -> None:

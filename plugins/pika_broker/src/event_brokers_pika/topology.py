@@ -1,0 +1,120 @@
+"""The queues and the exchange: looked at first, made where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pika
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, ChannelClosedByBroker
+
+from event_brokers_pika.address import parameters, place
+from event_brokers_pika.failures import meaning
+from event_brokers_pika.options import PikaOptions
+
+_NOT_FOUND = 404
+
+
+def prepare(options: PikaOptions) -> None:
+    """Make the queues, the exchange and the bindings that are missing.
+
+    Raises:
+        ConfigurationError: a person must change something.
+        BrokerUnavailable: RabbitMQ cannot be reached now.
+    """
+    with _connected(parameters(options)) as connection:
+        for queue in options.queues:
+            if not _has_queue(connection, queue):
+                _on_channel(connection, partial(_declare_queue, name=queue))
+        if options.exchange:
+            if not _has_exchange(connection, options.exchange):
+                _on_channel(connection, lambda channel: _declare_exchange(channel, options))
+            _on_channel(connection, lambda channel: _bind(channel, options))
+
+
+def look(options: PikaOptions) -> list[str]:
+    """Return what was found at RabbitMQ, a sentence each, and change nothing.
+
+    Raises:
+        ConfigurationError: a person must change something.
+        BrokerUnavailable: RabbitMQ cannot be reached now.
+    """
+    wanted = parameters(options)
+    with _connected(wanted) as connection:
+        found = [
+            f"queue '{name}' {_found(_has_queue(connection, name))}" for name in options.queues
+        ]
+        if options.exchange:
+            there = _has_exchange(connection, options.exchange)
+            found.append(f"exchange '{options.exchange}' {_found(there)}")
+    return [f"connected to RabbitMQ at {place(wanted)} as {_as(wanted, options)}", *found]
+
+
+def _as(wanted: pika.ConnectionParameters, options: PikaOptions) -> str:
+    user = f"'{wanted.credentials.username}', virtual host '{wanted.virtual_host}'"
+    if wanted.ssl_options is None:
+        return f"{user}, without TLS"
+    checked = "with" if options.ssl_check_hostname else "without"
+    return f"{user}, TLS {checked} hostname check"
+
+
+def _found(there: bool) -> str:
+    return "found" if there else "is missing; it is made at the first connect"
+
+
+@contextmanager
+def _connected(wanted: pika.ConnectionParameters) -> Iterator[pika.BlockingConnection]:
+    connection = None
+    try:
+        connection = pika.BlockingConnection(wanted)
+        yield connection
+    except (AMQPError, OSError) as error:
+        raise meaning(error, wanted) from error
+    finally:
+        if connection is not None and connection.is_open:
+            connection.close()
+
+
+def _on_channel(
+    connection: pika.BlockingConnection, call: Callable[[BlockingChannel], Any]
+) -> None:
+    # RabbitMQ closes a channel on which something went wrong, so each call has its own
+    channel = connection.channel()
+    call(channel)
+    channel.close()
+
+
+def _exists(
+    connection: pika.BlockingConnection, declare_passively: Callable[[BlockingChannel], Any]
+) -> bool:
+    try:
+        _on_channel(connection, declare_passively)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != _NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def _has_queue(connection: pika.BlockingConnection, name: str) -> bool:
+    return _exists(connection, lambda channel: channel.queue_declare(name, passive=True))
+
+
+def _has_exchange(connection: pika.BlockingConnection, name: str) -> bool:
+    return _exists(connection, lambda channel: channel.exchange_declare(name, passive=True))
+
+
+def _declare_queue(channel: BlockingChannel, name: str) -> None:
+    channel.queue_declare(name, durable=True)
+
+
+def _declare_exchange(channel: BlockingChannel, options: PikaOptions) -> None:
+    channel.exchange_declare(options.exchange, exchange_type="fanout", durable=True)
+
+
+def _bind(channel: BlockingChannel, options: PikaOptions) -> None:
+    for queue in options.queues:
+        channel.queue_bind(queue, options.exchange, routing_key="")
