@@ -105,9 +105,8 @@ def test_what_is_wrong_is_said_in_a_sentence(
     """A person reads which option to change, and never a secret."""
     if backend.server is None:
         pytest.skip("a file has neither host nor password")
-    broker = event_brokers.connect({**backend.section, **changes})
-    error = str(wait_until(lambda: broker.status().last_error))
-    assert broker.status().state == state
+    with event_brokers.connect({**backend.section, **changes}) as broker:
+        error = str(wait_until(lambda: broker.status().last_error))
+        assert broker.status().state == state
     assert sentence in error
     assert "canary" not in error
-    broker.close()

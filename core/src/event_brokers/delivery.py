@@ -61,6 +61,7 @@ class Delivery:
         self._name = settings.plugin.type
         self._secrets = settings.secrets()
         self._batch_limit = BATCH_EVENTS
+        self._random = random.Random()  # the application may have seeded the common one
         self._failures = 0
         self._failing_since = 0.0
         self._no_delay = threading.Event()
@@ -187,19 +188,17 @@ class Delivery:
         self.state, self.last_error, self._failures = State.CONNECTED, None, 0
 
     def _failed(self, state: State, error: BaseException) -> None:
-        self.last_error = self._say(error)
+        before, sentence = self.state, self._say(error)
+        self.state, self.last_error = state, sentence
         if not self._failures:
             self._failing_since = time.monotonic()
         delay = self._delay(state)
-        if state is not self.state:
-            level = logging.ERROR if state is State.HALTED else logging.WARNING
-            logger.log(
-                level, "%s: %s: %s; next attempt in %.1f s",
-                self._name, state.value, self.last_error, delay,
-            )  # fmt: skip
-            logger.debug("%s: the cause", self._name, exc_info=error)
-        self.state = state
         self._failures += 1
+        if state is not before:
+            level = logging.ERROR if state is State.HALTED else logging.WARNING
+            text = "%s: %s: %s; next attempt in %.1f s"
+            logger.log(level, text, self._name, state.value, sentence, delay)
+            logger.debug("%s: the cause", self._name, exc_info=error)
         self._no_delay.clear()
         # whoever abandons says so first and then sets the event: nothing is missed here
         if not self._abandoned:
@@ -210,7 +209,7 @@ class Delivery:
         first = FIRST_HALTED_SECONDS if state is State.HALTED else FIRST_RETRY_SECONDS
         longest = LONGEST_HURRIED_DELAY_SECONDS if self._hurried else LONGEST_DELAY_SECONDS
         delay = min(longest, first * 2.0 ** min(self._failures, 16))
-        return delay * random.uniform(0.5, 1.0)
+        return delay * self._random.uniform(0.5, 1.0)
 
     def _say(self, error: BaseException) -> str:
         text = str(error)
