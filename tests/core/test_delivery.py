@@ -141,7 +141,7 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
         scripted.connects.clear()
         status = broker.flush(20)
         assert (status.delivered, status.last_error) == (1, None)
-        assert wait_until(lambda: broker.status().state == "connected")
+        assert broker.status().state == "connected"
     halted = [record for record in caplog.records if "halted" in record.message]
     recovered = [record for record in caplog.records if "recovered after" in record.message]
     assert [record.levelno for record in halted] == [logging.ERROR]
@@ -160,12 +160,11 @@ def test_an_outage_is_two_log_lines_however_long_it_lasts(
         scripted.publishes.extend([OSError("reset")] * 20)
         broker.publish({})
         broker.flush(20)
-        wait_until(lambda: broker.status().state == "connected")
     lines = [record.message for record in caplog.records]
     assert len(lines) == 2, lines
     assert "retrying: OSError: reset; next attempt in" in lines[0]
     assert "recovered after" in lines[1]
-    assert "with 0 events waiting" in lines[1]
+    assert "with 1 events waiting" in lines[1]
 
 
 def test_a_sentence_from_a_plugin_is_shown_without_secrets() -> None:

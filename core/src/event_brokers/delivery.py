@@ -143,15 +143,17 @@ class Delivery:
         try:
             self._hook.publish(connection=connection, events=events)
         except RejectedEvents as rejected:
+            self._succeeded()
             self._queue.settle(rejected.confirmed)
             self._bury(rejected, events)
         except BaseException as error:
             self._queue.settle(getattr(error, "confirmed", ()))
             raise
         else:
+            # before settling: whoever waits for the last event finds the state up to date
+            self._succeeded()
             self._queue.settle([event.id for event in events])
             self._batch_limit = min(BATCH_EVENTS, self._batch_limit * 2)
-        self._succeeded()
 
     def _bury(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
         reasons = rejected.reasons
