@@ -1,0 +1,180 @@
+"""The core alone and each plugin alone in an environment: what is there works, the rest is named.
+
+Each environment is installed by pip from this repository's wheels; their dependencies come from
+wherever pip is set to look.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from servers.ports import free_port
+from wheels import Wheel
+
+pytestmark = [pytest.mark.xdist_group("wheels"), pytest.mark.timeout(600)]
+
+CLIENTS = {
+    "event-brokers-kafka": "kafka",
+    "event-brokers-pika": "pika",
+    "event-brokers-sql": "sqlalchemy",
+}
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python environment with some of the wheels, apart from the one that runs the tests.
+
+    Attributes:
+        folder: where it is.
+    """
+
+    folder: Path
+
+    @classmethod
+    def made(cls, folder: Path, *requirements: str) -> Environment:
+        """Return a new environment.
+
+        Parameters:
+            folder: does not exist yet.
+            requirements: what pip installs.
+        """
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+        environment = cls(folder)
+        pip = [sys.executable, "-m", "pip", "--python", str(environment.program("python"))]
+        install = ["install", "--quiet", "--disable-pip-version-check", *requirements]
+        subprocess.run([*pip, *install], check=True)
+        return environment
+
+    def program(self, name: str) -> Path:
+        """Return the path of one of its programs."""
+        return self.folder / "bin" / name
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a program in the environment's folder and return its code and what it wrote."""
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return subprocess.run(
+            [str(self.program(program)), *arguments],
+            cwd=self.folder,
+            env=variables,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def has(self, module: str) -> bool:
+        """Return whether a module can be imported there."""
+        return self.run("python", "-c", f"import {module}").returncode == 0
+
+    def write_endpoints(self, **options: object) -> str:
+        """Write an endpoints.yml with one section, and return its name."""
+        text = json.dumps({"event_broker": options})  # JSON is YAML
+        (self.folder / "endpoints.yml").write_text(text, encoding="utf-8")
+        return "endpoints.yml"
+
+
+@pytest.fixture(scope="module")
+def core_alone(wheels: dict[str, Wheel], tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The core without extras."""
+    folder = tmp_path_factory.mktemp("core") / "environment"
+    return Environment.made(folder, str(wheels["event-brokers"].path))
+
+
+@pytest.fixture(scope="module", params=CLIENTS)
+def plugin_alone(
+    request: pytest.FixtureRequest,
+    wheels: dict[str, Wheel],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[str, Environment]:
+    """A plugin's distribution, and the environment that holds it and the command line."""
+    core, plugin = wheels["event-brokers"].path, wheels[request.param].path
+    folder = tmp_path_factory.mktemp(request.param) / "environment"
+    return request.param, Environment.made(folder, f"{core}[cli]", str(plugin))
+
+
+@pytest.mark.parametrize("type_name", ["kafka", "pika", "sql"])
+def test_the_core_alone_says_what_to_install(type_name: str, core_alone: Environment) -> None:
+    """A type whose plugin is missing: one sentence with the pip command."""
+    program = (
+        "import event_brokers\n"
+        f"try: event_brokers.connect({{'type': {type_name!r}}})\n"
+        "except event_brokers.ConfigurationError as error: print(error)\n"
+    )
+    run = core_alone.run("python", "-c", program)
+    install = f"pip install event-brokers-{type_name}"
+    assert run.stdout == f"event_broker.type: '{type_name}' is not installed; {install}\n"
+
+
+def test_the_core_alone_has_no_client_and_no_command_line(core_alone: Environment) -> None:
+    """No client of any broker; the command says which extra it needs."""
+    assert not any(core_alone.has(client) for client in CLIENTS.values())
+    run = core_alone.run("event-brokers", "plugins")
+    assert run.returncode == os.EX_UNAVAILABLE
+    assert run.stderr == (
+        'the command line needs click and rich; pip install "event-brokers[cli]"\n'
+    )
+
+
+def test_a_plugin_brings_its_own_client_alone(plugin_alone: tuple[str, Environment]) -> None:
+    """The other brokers' clients are absent, and their types are named with what to install."""
+    name, environment = plugin_alone
+    found = {plugin for plugin, client in CLIENTS.items() if environment.has(client)}
+    assert found == {name}
+    other = next(plugin for plugin in CLIENTS if plugin != name)
+    endpoints = environment.write_endpoints(type=other.removeprefix("event-brokers-"))
+    run = environment.run("event-brokers", "check", "--endpoints", endpoints)
+    assert run.returncode == os.EX_CONFIG
+    assert f"is not installed; pip install {other}" in run.stderr
+
+
+def test_a_plugin_lists_its_options(plugin_alone: tuple[str, Environment]) -> None:
+    """`event-brokers plugins` shows the one plugin, its version and its options."""
+    name, environment = plugin_alone
+    run = environment.run("event-brokers", "plugins", "--json")
+    (plugin,) = json.loads(run.stdout)["plugins"]
+    assert (plugin["distribution"], plugin["version"]) == (name, "0.1.0")
+    assert plugin["problem"] is None
+    assert {"url", "password"} & {option["name"] for option in plugin["options"]}
+
+
+def test_a_plugin_delivers_or_says_why_not(plugin_alone: tuple[str, Environment]) -> None:
+    """SQL really publishes, into SQLite; RabbitMQ and Kafka name the port that refuses."""
+    name, environment = plugin_alone
+    if name == "event-brokers-sql":
+        _assert_publishes_into_sqlite(environment)
+    else:
+        _assert_names_the_port_that_refuses(environment, name.removeprefix("event-brokers-"))
+
+
+def _assert_publishes_into_sqlite(environment: Environment) -> None:
+    program = (
+        "import event_brokers\n"
+        "with event_brokers.connect({'type': 'sql', 'db': 'events.db'}) as broker:\n"
+        "    broker.publish({'event': 'user', 'text': 'hi'})\n"
+    )
+    run = environment.run("python", "-c", program)
+    assert (run.returncode, run.stderr) == (0, "")
+    with closing(sqlite3.connect(environment.folder / "events.db")) as connection:
+        rows = connection.execute("SELECT data FROM events").fetchall()
+    assert [json.loads(data) for (data,) in rows] == [{"event": "user", "text": "hi"}]
+
+
+def _assert_names_the_port_that_refuses(environment: Environment, type_name: str) -> None:
+    port = free_port()
+    url = "127.0.0.1" if type_name == "pika" else f"127.0.0.1:{port}"
+    only_pika = {"port": port} if type_name == "pika" else {}
+    endpoints = environment.write_endpoints(type=type_name, url=url, **only_pika)
+    run = environment.run("event-brokers", "check", "--endpoints", endpoints)
+    assert run.returncode == os.EX_UNAVAILABLE
+    assert f"127.0.0.1:{port}" in run.stderr
+    assert "refused" in run.stderr
+    assert "Traceback" not in run.stderr

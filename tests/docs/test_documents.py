@@ -1,0 +1,144 @@
+"""Every code block of the documents: YAML is read by the core, Python is executed.
+
+RabbitMQ, Kafka and PostgreSQL are stood in for by a plugin that has the real one's options and
+confirms everything; SQLite is real. A YAML block is the `endpoints.yml` of the Python that follows.
+A `text` block is the error that the YAML before it must give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sybil import Document, Example, Region, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+import event_brokers
+from event_brokers import ConfigurationError, Event, endpoints, hookimpl, plugins
+from event_brokers.plugins import Plugin
+from stand_in import write_plugin
+from wheels import ROOT
+
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "core/README.md", "plugins/*/README.md", "docs/*.md")
+    for path in ROOT.glob(pattern)
+    if "```python" in path.read_text(encoding="utf-8") or "```yaml" in path.read_text("utf-8")
+)
+VARIABLES = ("DB_PASSWORD", "KAFKA_PASSWORD", "RABBITMQ_PASSWORD")
+SECRET_FILES = ("secrets/kafka-password", "secrets/rabbitmq-password", "secrets/db-password")
+_real_load = plugins.load
+
+
+class ConfirmsAll:
+    """The hooks of a real plugin, without the broker."""
+
+    def __init__(self, real: Plugin) -> None:
+        self._real = real
+
+    @hookimpl
+    def options(self) -> Any:
+        """Return the real options class."""
+        return self._real.options_class
+
+    @hookimpl
+    def connect(self, options: Any) -> Any:
+        """Return something that stands for a connection; a real one for SQLite."""
+        if self._is_sqlite(options):
+            return self._real.hook.connect(options=options)
+        return self
+
+    @hookimpl
+    def publish(self, connection: Any, events: Sequence[Event]) -> None:
+        """Confirm every event."""
+        if connection is not self:
+            self._real.hook.publish(connection=connection, events=events)
+
+    @hookimpl
+    def close(self, connection: Any) -> None:
+        """Close the real connection, if it is one."""
+        if connection is not self:
+            self._real.hook.close(connection=connection)
+
+    def _is_sqlite(self, options: Any) -> bool:
+        return self._real.type == "sql" and options.dialect == "sqlite"
+
+
+def load(type_name: str) -> Plugin:
+    """Do as `plugins.load`, with a stand-in for the broker."""
+    real = _real_load(type_name)
+    return Plugin(real.type, real.distribution, ConfirmsAll(real))
+
+
+def read_yaml(example: Example) -> None:
+    """Make the block the current endpoints.yml, and note the error that it gives."""
+    refuse_unexpected(example.namespace)
+    text = str(example.parsed)
+    Path("endpoints.yml").write_text(text, encoding="utf-8")
+    if "type: lines" in text:
+        return  # the documentation's own plugin has a test of its own
+    try:
+        endpoints.read("endpoints.yml")
+    except ConfigurationError as error:
+        example.namespace["refused"] = str(error)
+
+
+def compare_error(example: Example) -> None:
+    """Hold the sentence against the error that the YAML before it gave."""
+    assert example.namespace.pop("refused", None) == str(example.parsed).strip()
+
+
+def refuse_unexpected(namespace: dict[str, Any]) -> None:
+    """Fail where YAML gave an error that no `text` block announces."""
+    assert namespace.get("refused") is None
+
+
+def parsed(path: str) -> Document:
+    """Return the document's code blocks."""
+    parsers: list[Callable[[Document], Iterable[Region]]] = [
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="yaml", evaluator=read_yaml),
+        CodeBlockParser(language="text", evaluator=compare_error),
+    ]
+    return Sybil(parsers, path=str(ROOT)).parse(ROOT / path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with the files and variables that the documents speak of."""
+    monkeypatch.chdir(tmp_path)
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "made-up")
+    for name in SECRET_FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("made-up\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_every_code_block_works(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """YAML is valid or gives the sentence that follows it; Python runs."""
+    monkeypatch.setattr(plugins, "load", load)
+    document = parsed(path)
+    for example in document.examples():
+        example.evaluate()
+    refuse_unexpected(document.namespace)
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_the_plugin_of_the_documentation_delivers(
+    block: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both forms, the one without and the one with options of its own, installed and used."""
+    blocks = [str(example.parsed) for example in parsed("docs/plugins.md").examples()]
+    modules = [text for text in blocks if "@hookimpl" in text]
+    write_plugin(folder / "installed", "lines", modules[block], f"event-brokers-lines-{block}")
+    monkeypatch.syspath_prepend(str(folder / "installed"))
+    with event_brokers.connect({"type": "lines", "path": "events.jsonl"}) as broker:
+        broker.publish({"event": "user", "text": "hi"})
+    assert (folder / "events.jsonl").read_text(encoding="utf-8") == (
+        '{"event":"user","text":"hi"}\n'
+    )
