@@ -17,6 +17,7 @@ from event_brokers_kafka import failures
 from event_brokers_kafka.addresses import Address
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in, sign_in_to_any
+from event_brokers_kafka.sockets import DIRECT_URL
 from event_brokers_kafka.tls import client_context
 from event_brokers_kafka.topic import find_or_make
 
@@ -216,5 +217,6 @@ def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
         "bootstrap_timeout_ms": int(START_SECONDS * 1000),
         "max_block_ms": int(START_SECONDS * 1000),
         "reconnect_backoff_max_ms": 1000,
+        "proxy_url": DIRECT_URL,
         "metrics_enabled": False,  # nobody reads them
     }

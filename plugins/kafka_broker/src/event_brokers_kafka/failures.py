@@ -79,7 +79,8 @@ def _batch_failure(
     where = ", ".join(map(str, options.addresses))
     if isinstance(error, TopicAuthorizationFailedError):
         return forbidden(options.topic, where)
-    if isinstance(error, ClusterAuthorizationFailedError):
+    # of InitProducerId kafka-python keeps only the text
+    if ClusterAuthorizationFailedError.__name__ in f"{type(error).__name__} {error}":
         return ConfigurationError(
             f"event_broker.sasl_username: '{where}' does not let this user produce idempotently; "
             "grant IdempotentWrite on the cluster"

@@ -101,7 +101,7 @@ class Session:
             request.API_VERSION = self._versions.api_version(request)
         except IncompatibleBrokerVersion as error:
             raise ConfigurationError(
-                f"event_broker.url: '{self.address}' is older than Kafka 1.0; update it"
+                f"event_broker.url: '{self.address}' is older than Kafka 2.3; update it"
             ) from error
         return self._exchange(request)
 

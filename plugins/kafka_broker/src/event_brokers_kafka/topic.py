@@ -17,6 +17,7 @@ _POLL_SECONDS = 0.1
 _UNKNOWN_TOPIC = 3
 _INVALID_TOPIC = 17
 _TOPIC_AUTHORIZATION_FAILED = 29
+_WRITE = 4  # org.apache.kafka.common.acl.AclOperation
 
 
 class Topic(NamedTuple):
@@ -27,12 +28,14 @@ class Topic(NamedTuple):
         error_code: Kafka's; 0 where the topic is there.
         partitions: how many it has.
         leaders: the addresses of the brokers that take its events.
+        operations: what the user may do with it; Kafka's codes.
     """
 
     name: str
     error_code: int
     partitions: int
     leaders: tuple[Address, ...]
+    operations: frozenset[int]
 
     @property
     def is_missing(self) -> bool:
@@ -41,7 +44,7 @@ class Topic(NamedTuple):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the topic takes events."""
+        """Whether the topic can be written to now."""
         return not self.error_code and bool(self.leaders)
 
 
@@ -49,7 +52,7 @@ def find(session: Session, name: str) -> Topic:
     """Look for the topic without making it.
 
     Raises:
-        ConfigurationError: the user may not see it.
+        ConfigurationError: the user may not write to it.
         BrokerUnavailable: the broker does not answer.
     """
     topic = _ask(session, _request(name, allow_auto_topic_creation=False))
@@ -61,15 +64,15 @@ def find_or_make(session: Session, name: str) -> Topic:
     """Return the topic once it takes events; a broker that makes topics by itself makes it.
 
     Raises:
-        ConfigurationError: it is missing and this broker makes none, or the user may not see it.
+        ConfigurationError: it is missing and this broker makes none, or the user may not write.
         BrokerUnavailable: no partition has a leader, or the broker does not answer.
     """
     deadline = time.monotonic() + CREATION_SECONDS
     while True:
         topic = _ask(session, _request(name, allow_auto_topic_creation=True))
+        _refuse_forbidden(session, topic)
         if topic.is_ready:
             return topic
-        _refuse_forbidden(session, topic)
         if time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
@@ -87,7 +90,8 @@ def _request(name: str, *, allow_auto_topic_creation: bool) -> MetadataRequest:
     return MetadataRequest(
         topics=[MetadataRequest.MetadataRequestTopic(name=name)],
         allow_auto_topic_creation=allow_auto_topic_creation,
-        min_version=4,  # from here on a broker can be asked not to make the topic
+        include_topic_authorized_operations=True,
+        min_version=8,  # from here on a broker says what the user may do: KIP-430
     )
 
 
@@ -103,11 +107,18 @@ def _ask(session: Session, request: MetadataRequest) -> Topic:
         for partition in found.partitions
         if partition.leader_id in brokers
     }
-    return Topic(found.name, found.error_code, len(found.partitions), tuple(leaders))
+    return Topic(
+        name=found.name,
+        error_code=found.error_code,
+        partitions=len(found.partitions),
+        leaders=tuple(leaders),
+        operations=frozenset(found.authorized_operations or ()),
+    )
 
 
 def _refuse_forbidden(session: Session, topic: Topic) -> None:
-    if topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
+    may_not_write = not topic.error_code and _WRITE not in topic.operations
+    if may_not_write or topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
         raise forbidden(topic.name, session.address)
     if topic.error_code == _INVALID_TOPIC:
         raise ConfigurationError(
