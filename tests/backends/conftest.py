@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import KafkaConsumer, TopicPartition
 
-from servers import MariaDB, PostgreSQL, RabbitMQ
+from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ
 from servers.process import ServerProcess
 
 
@@ -111,6 +112,33 @@ def rabbitmq_backend(rabbitmq: RabbitMQ, name: str) -> Iterator[Backend]:
         connection.channel().queue_delete(name)
 
 
+@pytest.fixture
+def kafka_backend(kafka: Kafka, name: str) -> Backend:
+    """Return a topic in Kafka with one partition."""
+    section = {"type": "kafka", "url": kafka.bootstrap(), "topic": name}
+    return Backend(section, lambda: _records(kafka.bootstrap(), name), kafka)
+
+
+def _records(bootstrap: str, topic: str) -> list[Arrived]:
+    partition = TopicPartition(topic, 0)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    try:
+        consumer.assign([partition])
+        end = consumer.end_offsets([partition])[partition]
+        arrived: list[Arrived] = []
+        while consumer.position(partition) < end:
+            arrived += map(_record, consumer.poll(timeout_ms=1000).get(partition, []))
+        return arrived
+    finally:
+        consumer.close()
+
+
+def _record(record: Any) -> Arrived:
+    headers = {name: value.decode() for name, value in record.headers}
+    sender_id = None if record.key is None else record.key.decode()
+    return Arrived(record.value, headers["event_id"], sender_id, headers.get("event_type"))
+
+
 def _message(properties: Any, body: bytes) -> Arrived:
     return Arrived(body, properties.message_id, json.loads(body).get("sender_id"), properties.type)
 
@@ -122,6 +150,7 @@ def _message(properties: Any, body: bytes) -> Arrived:
             "postgresql_backend", id="postgresql", marks=pytest.mark.xdist_group("postgresql")
         ),
         pytest.param("mariadb_backend", id="mariadb", marks=pytest.mark.xdist_group("mariadb")),
+        pytest.param("kafka_backend", id="kafka", marks=pytest.mark.xdist_group("kafka")),
         pytest.param("rabbitmq_backend", id="rabbitmq", marks=pytest.mark.xdist_group("rabbitmq")),
     ]
 )

@@ -30,7 +30,7 @@ from kafka.admin import (
 from kafka.errors import InvalidRecordError, KafkaError
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
-from event_brokers_kafka import KafkaOptions, KafkaProducer, connection, sign_in
+from event_brokers_kafka import KafkaOptions, KafkaProducer, connection, session
 from event_brokers_kafka.addresses import Address
 from event_brokers_kafka.connection import KafkaConnection
 from event_brokers_kafka.failures import as_publish_error
@@ -409,14 +409,14 @@ def test_a_mechanism_that_the_broker_does_not_take_is_named(
 ) -> None:
     """The sentence lists what the broker takes."""
     options = KafkaOptions(topic=name, **manner(kafka, "SASL_PLAINTEXT PLAIN"))
-    ask = sign_in.Session.ask
+    ask = session.Session.ask
 
-    def ask_for_another(session: Any, request: Any) -> Any:
+    def ask_for_another(opened: Any, request: Any) -> Any:
         if hasattr(request, "mechanism"):
             request.mechanism = "GSSAPI"
-        return ask(session, request)
+        return ask(opened, request)
 
-    monkeypatch.setattr(sign_in.Session, "ask", ask_for_another)
+    monkeypatch.setattr(session.Session, "ask", ask_for_another)
     sentence = what_is_wrong(lambda: check(options), ConfigurationError)
     assert sentence.startswith(
         f"event_broker.sasl_mechanism: '{options.url}' does not take PLAIN; it takes "
@@ -620,6 +620,7 @@ def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str) ->
         assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == wanted
     with rights(guarded_kafka, name, ACLOperation.WRITE):
         opened = wait_until(lambda: connection_or_none(options))
+        assert opened is not None
         opened.publish([an_event(1)])
     wait_until(lambda: connection_or_none(options) is None)
     with closing(opened):
