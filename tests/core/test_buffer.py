@@ -84,7 +84,7 @@ class MemoryQueueMachine(RuleBasedStateMachine):
 
 
 TestMemoryQueue = MemoryQueueMachine.TestCase
-TestMemoryQueue.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestMemoryQueue.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_a_full_queue_waits_for_room_as_long_as_it_is_told() -> None:
