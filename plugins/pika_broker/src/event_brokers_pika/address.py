@@ -1,94 +1,78 @@
-"""From options to pika's connection parameters."""
+"""The option `url`: a host, host:port, or an AMQP URL."""
 
 from __future__ import annotations
 
-import os
-import ssl
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import pika
-
-from event_brokers import ConfigurationError
-from event_brokers_pika.options import PikaOptions
-
-_PLAIN_PORT, _TLS_PORT = 5672, 5671
-_CONNECT_SECONDS = 10.0
+_FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
 
 
-def parameters(options: PikaOptions) -> pika.ConnectionParameters:
-    """Return pika's connection parameters; an option of its own wins over a part of the URL.
+@dataclass(frozen=True)
+class Address:
+    """What a URL says; None where it says nothing.
+
+    Attributes:
+        host: name or IP address, an IPv6 address without its brackets.
+        port: 1 to 65535.
+        username: decoded.
+        password: decoded; not in the repr.
+        virtual_host: decoded.
+        scheme: `amqp`, `amqps`, or None for a bare host.
+    """
+
+    host: str
+    port: int | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    virtual_host: str | None = None
+    scheme: str | None = None
+
+
+def parse(text: str) -> Address:
+    """Return what a host, host:port or URL stands for, as RabbitMQ's URI specification has it.
+
+    Parameters:
+        text: each part of a URL but the scheme may be percent-encoded.
 
     Raises:
-        ConfigurationError: the URL cannot be read, or a TLS file is missing or wrong.
+        ValueError: it cannot be read; says why, and shows no part that may hold a password.
     """
-    url = _split(options.url.reveal())
-    context = _tls_context(options, url.scheme)
-    host = url.hostname or "localhost"
-    default_port = _TLS_PORT if url.scheme == "amqps" else _PLAIN_PORT
-    return pika.ConnectionParameters(
-        host=host,
-        port=options.port or url.port or default_port,
-        virtual_host=_virtual_host(options, url),
-        credentials=_credentials(options, url),
-        heartbeat=options.heartbeat,
-        blocked_connection_timeout=options.blocked_connection_timeout,
-        connection_attempts=options.connection_attempts,
-        retry_delay=options.retry_delay_in_seconds,
-        socket_timeout=_CONNECT_SECONDS,
-        stack_timeout=_CONNECT_SECONDS,
-        ssl_options=pika.SSLOptions(context, host) if context else None,
-        client_properties={"connection_name": "event-brokers"},
+    has_scheme = "://" in text
+    try:
+        url = urlsplit(text if has_scheme else f"amqp://{text}")
+        port = url.port
+    except ValueError:
+        # no cause: its text may show the URL with its password
+        raise ValueError(f"host or port cannot be read; {_FORM}") from None
+    _refuse_unusable(text, url, port)
+    return Address(
+        host=unquote(url.hostname or ""),
+        port=port,
+        username=_decoded(url.username),
+        password=_decoded(url.password),
+        # no path and an empty path are both the default virtual host, and / is written %2F
+        virtual_host=_decoded(url.path[1:] or None),
+        scheme=url.scheme if has_scheme else None,
     )
 
 
-def place(parameters: pika.ConnectionParameters) -> str:
-    """Return where RabbitMQ is, in words that hold no password."""
-    return f"{parameters.host}:{parameters.port}"
+def _refuse_unusable(text: str, url: SplitResult, port: int | None) -> None:
+    if url.scheme not in ("amqp", "amqps"):
+        raise ValueError(f"'{url.scheme}://' is not amqp:// or amqps://; {_FORM}")
+    if "@" in url.path + url.query + url.fragment:
+        raise ValueError("percent-encode '/', '?' and '#' in user and password, as %2F, %3F, %23")
+    if url.query or url.fragment:
+        raise ValueError(
+            "a query has no effect; give options such as heartbeat and ssl_cafile instead"
+        )
+    if "://" not in text and (url.username is not None or url.path):
+        raise ValueError("only a URL has more than host:port; begin it with amqp:// or amqps://")
+    if not url.hostname:
+        raise ValueError(f"no host; {_FORM}")
+    if port == 0 or any(character.isspace() for character in text):
+        raise ValueError(f"host or port cannot be read; {_FORM}")
 
 
-def _split(text: str) -> SplitResult:
-    try:
-        url = urlsplit(text if "://" in text else f"amqp://{text}")
-        valid = url.scheme in ("amqp", "amqps") and url.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        # no cause: its text may show the URL with its password
-        raise ConfigurationError(
-            "event_broker.url: give a host, host:port or amqp(s)://user:password@host:port/vhost"
-        ) from None
-    return url
-
-
-def _virtual_host(options: PikaOptions, url: SplitResult) -> str:
-    # as RabbitMQ's URI specification has it, no path is no virtual host, and / is written %2F
-    return options.virtual_host or unquote(url.path[1:]) or "/"
-
-
-def _credentials(options: PikaOptions, url: SplitResult) -> pika.PlainCredentials:
-    password = options.password.reveal() if options.password else unquote(url.password or "guest")
-    return pika.PlainCredentials(options.username or unquote(url.username or "guest"), password)
-
-
-def _tls_context(options: PikaOptions, scheme: str) -> ssl.SSLContext | None:
-    certificate = options.ssl_certfile or os.environ.get("RABBITMQ_SSL_CLIENT_CERTIFICATE")
-    key = options.ssl_keyfile or os.environ.get("RABBITMQ_SSL_CLIENT_KEY")
-    if scheme != "amqps" and not (options.ssl_cafile or certificate):
-        return None
-    try:
-        context = ssl.create_default_context(cafile=options.ssl_cafile)
-    except OSError as error:
-        raise _unreadable("ssl_cafile", options.ssl_cafile, error) from error
-    context.check_hostname = options.ssl_check_hostname
-    if certificate:
-        try:
-            context.load_cert_chain(certificate, key)
-        except OSError as error:
-            raise _unreadable("ssl_certfile", certificate, error) from error
-    return context
-
-
-def _unreadable(option: str, file: str | None, error: OSError) -> ConfigurationError:
-    # ssl.SSLError is an OSError whose strerror says what is wrong with the file
-    reason = (error.strerror or "cannot be read").lower()
-    return ConfigurationError(f"event_broker.{option}: '{file}': {reason}")
+def _decoded(part: str | None) -> str | None:
+    return None if part is None else unquote(part)

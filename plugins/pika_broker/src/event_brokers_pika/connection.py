@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -11,29 +12,19 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPConnectionError, AMQPError
 
-from event_brokers import BrokerUnavailable, Event
-from event_brokers_pika.address import parameters, place
-from event_brokers_pika.failures import meaning
+from event_brokers import BrokerUnavailable, Event, RejectedEvents
+from event_brokers.errors import PublishError
+from event_brokers_pika.batch import Batch
+from event_brokers_pika.failures import BLOCKED, meaning, size_limit
+from event_brokers_pika.message import properties
 from event_brokers_pika.options import PikaOptions
+from event_brokers_pika.parameters import parameters, place
+
+logger = logging.getLogger("event_brokers")
 
 _OPEN_SECONDS = 30.0
-_CLOSE_SECONDS = 5.0
+_CLOSE_SECONDS = 3.0
 _STALLED_SECONDS = 30.0
-_SHORT_STRING_BYTES = 255
-_PERSISTENT = 2
-
-
-class _Batch:
-    """The events that are under way, and what RabbitMQ has said of them."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-        self.unconfirmed: dict[int, str] = {}  # delivery tag -> event id, tags ascending
-        self.confirmed: set[str] = set()
-        self.refused: set[str] = set()
-        self.returned: dict[str, str] = {}
-        self.failure: BaseException | None = None
-        self.done = threading.Event()
 
 
 class Connection:
@@ -55,7 +46,7 @@ class Connection:
         self._blocked = False
         self._lock = threading.Lock()
         self._next_tag = 1
-        self._batch: _Batch | None = None
+        self._batch: Batch | None = None
         self._failure: BaseException | None = None
         self._channel: Any = None
         self._opened = threading.Event()
@@ -69,46 +60,38 @@ class Connection:
             target=self._run, name="event-brokers-pika-connection", daemon=True
         )
         self._thread.start()
-        self._wait_until_open()
+        try:
+            self._wait_until_open()
+        except PublishError:
+            self.close()
+            raise
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish a batch and return when the last of it is confirmed.
 
         Raises:
-            RejectedEvents: an event is larger than RabbitMQ takes.
+            RejectedEvents: an event is larger than RabbitMQ takes; the connection stays usable.
             ConfigurationError: a person must change something.
             BrokerUnavailable: not delivered, or not known.
         """
-        batch = _Batch(events)
+        self._wait_until_open()
+        batch = Batch(events)
         with self._lock:
-            if self._failure is not None:
-                raise meaning(self._failure, self._parameters) from self._failure
             self._batch = batch
+            if self._failure is not None:
+                batch.fail(self._failure)
         self._connection.ioloop.add_callback_threadsafe(lambda: self._send(batch))
         self._wait_until_done(batch)
-        confirmed = batch.confirmed - batch.returned.keys()
         if batch.failure is not None:
-            raise meaning(batch.failure, self._parameters, confirmed) from batch.failure
-        if batch.returned:
-            reason = next(iter(batch.returned.values()))
-            raise BrokerUnavailable(
-                f"RabbitMQ returned {len(batch.returned)} events: {reason}", confirmed
-            )
-        if batch.refused:
-            raise BrokerUnavailable(
-                f"the queue refuses {len(batch.refused)} events (nack); "
-                "it may have reached its max-length",
-                confirmed,
-            )
+            raise self._meaning(batch, batch.failure) from batch.failure
+        batch.raise_for_undelivered()
 
     def close(self) -> None:
         """Close the connection and end its thread, within some seconds."""
-        if self._thread.is_alive():
-            self._connection.ioloop.add_callback_threadsafe(self._close)
-            self._thread.join(_CLOSE_SECONDS)
-        if self._thread.is_alive():
-            self._connection.ioloop.add_callback_threadsafe(self._connection.ioloop.stop)
-            self._thread.join(_CLOSE_SECONDS)
+        for end in (self._close, self._drop):
+            if self._thread.is_alive():
+                self._connection.ioloop.add_callback_threadsafe(end)
+                self._thread.join(_CLOSE_SECONDS)
         if not self._thread.is_alive():
             self._connection.ioloop.close()
 
@@ -125,131 +108,109 @@ class Connection:
     def _on_open(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(self._on_blocked)
         connection.add_on_connection_unblocked_callback(self._on_unblocked)
-        connection.channel(on_open_callback=self._on_channel_open)
+        self._open_channel()
+
+    def _open_channel(self) -> None:
+        self._connection.channel(on_open_callback=self._on_channel_open)
 
     def _on_channel_open(self, channel: Any) -> None:
-        self._channel = channel
+        self._channel, self._next_tag = channel, 1
         channel.add_on_close_callback(self._on_channel_closed)
         channel.add_on_return_callback(self._on_returned)
         channel.confirm_delivery(self._on_confirmed, callback=lambda _frame: self._opened.set())
 
     def _on_blocked(self, _connection: Any, _frame: Any) -> None:
         self._blocked = True
+        logger.warning("pika: %s; events wait", BLOCKED)
 
     def _on_unblocked(self, _connection: Any, _frame: Any) -> None:
         self._blocked = False
+        logger.warning("pika: RabbitMQ takes events again")
 
-    def _on_lost(self, _connection: Any, error: BaseException | str) -> None:
-        self._lost(error if isinstance(error, BaseException) else AMQPConnectionError(error))
-        self._connection.ioloop.stop()
-
-    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+    def _on_lost(self, _connection: Any, error: BaseException) -> None:
         self._lost(error)
+        self._connection.ioloop.stop()
 
     def _lost(self, error: BaseException) -> None:
         with self._lock:
             if self._failure is None:
                 self._failure = error
-            self._opened.set()
             if self._batch is not None:
-                self._batch.failure = self._failure
-                self._batch.done.set()
+                self._batch.fail(self._failure)
+        self._opened.set()
 
-    def _send(self, batch: _Batch) -> None:
-        if batch.done.is_set():
-            return
+    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+        self._opened.clear()
+        with self._lock:
+            if self._batch is not None:
+                self._batch.fail(error)
+        if self._connection.is_open:
+            # one event that is too large must not cost the others their connection
+            self._open_channel()
+
+    def _send(self, batch: Batch) -> None:
         try:
             for event in batch.events:
+                if batch.done.is_set():
+                    return
                 batch.unconfirmed[self._next_tag] = event.id
                 self._next_tag += 1
                 self._channel.basic_publish(
                     self._exchange,
                     self._routing_key,
                     event.body,
-                    self._properties(event),
+                    properties(event, self._environment),
                     mandatory=True,
                 )
         except AMQPError as error:
             self._lost(error)
 
-    def _properties(self, event: Event) -> pika.BasicProperties:
-        return pika.BasicProperties(
-            content_type="application/json",
-            delivery_mode=_PERSISTENT,
-            message_id=event.id,
-            type=_short(event.type),
-            timestamp=_seconds(event.timestamp),
-            app_id=_short(self._environment),
-            headers=event.headers,
-        )
-
-    def _on_returned(self, _channel: Any, method: Any, properties: Any, _body: bytes) -> None:
-        # RabbitMQ confirms what it returns, too; the return comes first
+    def _on_returned(self, _channel: Any, method: Any, returned: Any, _body: bytes) -> None:
         if self._batch is not None:
-            self._batch.returned[properties.message_id] = method.reply_text
+            self._batch.returned(returned.message_id, method.reply_text)
 
     def _on_confirmed(self, frame: Any) -> None:
-        batch, method = self._batch, frame.method
-        if batch is None:
-            return
-        answered = batch.confirmed if isinstance(method, pika.spec.Basic.Ack) else batch.refused
-        for tag in _answered_tags(batch.unconfirmed, method):
-            answered.add(batch.unconfirmed.pop(tag))
-        if not batch.unconfirmed:
-            batch.done.set()
+        if self._batch is not None:
+            self._batch.answered(frame.method)
 
     def _close(self) -> None:
-        if self._connection.is_open:
+        if not self._connection.is_closing and not self._connection.is_closed:
             self._connection.close()
-        elif not self._connection.is_closing:
-            self._connection.ioloop.stop()
+
+    def _drop(self) -> None:
+        # pika has no public way to end a connection whose server does not answer
+        self._connection._terminate_stream(AMQPConnectionError("closed without an answer"))
 
     # what follows runs on the thread that publishes
 
     def _wait_until_open(self) -> None:
-        opened = self._opened.wait(_OPEN_SECONDS)
-        if opened and self._failure is None:
-            return
-        self.close()
-        if self._failure is None or not opened:
-            raise BrokerUnavailable(f"{place(self._parameters)} did not answer in time")
-        raise meaning(self._failure, self._parameters) from self._failure
+        if not self._opened.wait(_OPEN_SECONDS):
+            raise BrokerUnavailable(f"{place(self._parameters)} does not answer")
+        if self._failure is not None:
+            raise meaning(self._failure, self._parameters) from self._failure
 
-    def _wait_until_done(self, batch: _Batch) -> None:
+    def _wait_until_done(self, batch: Batch) -> None:
         """Wait for the last confirm, as long as there is any progress."""
         left, moved_at = len(batch.events), time.monotonic()
         while not batch.done.wait(1.0):
-            if len(batch.unconfirmed) != left:
+            # an alarm ends by itself, or by blocked_connection_timeout
+            if self._blocked or len(batch.unconfirmed) != left:
                 left, moved_at = len(batch.unconfirmed), time.monotonic()
             if time.monotonic() - moved_at > _STALLED_SECONDS:
-                raise BrokerUnavailable(self._stalled(), batch.confirmed - batch.returned.keys())
+                raise BrokerUnavailable(
+                    f"{place(self._parameters)} confirmed nothing for {_STALLED_SECONDS:.0f} s",
+                    batch.confirmed,
+                )
 
-    def _stalled(self) -> str:
-        if self._blocked:
-            return "RabbitMQ blocks publishers, by a memory or disk alarm"
-        return f"{place(self._parameters)} confirmed nothing for {_STALLED_SECONDS:.0f} s"
-
-
-def _answered_tags(unconfirmed: dict[int, str], method: Any) -> list[int]:
-    if not method.multiple:
-        return [method.delivery_tag] if method.delivery_tag in unconfirmed else []
-    tags = []
-    for tag in unconfirmed:
-        if tag > method.delivery_tag:
-            break
-        tags.append(tag)
-    return tags
-
-
-def _short(text: str | None) -> str | None:
-    # the header event_type carries what an AMQP short string cannot
-    if text is None or len(text.encode()) > _SHORT_STRING_BYTES:
-        return None
-    return text
-
-
-def _seconds(timestamp: float | None) -> int | None:
-    # AMQP's timestamp is an unsigned number of 64 bits
-    if timestamp is None or not 0 <= timestamp < 2**63:
-        return None
-    return int(timestamp)
+    def _meaning(self, batch: Batch, failure: BaseException) -> PublishError:
+        limit = size_limit(failure)
+        if limit is None:
+            return meaning(failure, self._parameters, batch.confirmed)
+        return RejectedEvents(
+            {
+                event.id: f"{len(event.body)} bytes are more than the {limit} that RabbitMQ takes"
+                for event in batch.events
+                if len(event.body) > limit
+            },
+            confirmed=batch.confirmed,
+        )

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pika
 from pika import exceptions
 
-from event_brokers import BrokerUnavailable, ConfigurationError, RejectedEvents
+from event_brokers import BrokerUnavailable, ConfigurationError
 from event_brokers.errors import PublishError
-from event_brokers_pika.address import place
+from event_brokers_pika import tls
+from event_brokers_pika.parameters import place
 
-_NOT_ALLOWED, _ACCESS_REFUSED = 530, 403
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
-_LOCKED, _PRECONDITION_FAILED = 405, 406
+BLOCKED = "RabbitMQ blocks publishers, by a memory or disk alarm"
+# reply codes: AMQP 0-9-1, section 1.1
+_ACCESS_REFUSED, _NOT_FOUND, _RESOURCE_LOCKED, _PRECONDITION_FAILED = 403, 404, 405, 406
+_NOT_ALLOWED = 530
+_CLOSED_IN_HANDSHAKE = re.compile(r"ConnectionClosedByBroker: \((\d+)\) (['\"])(.*)\2")
+_NO_RIGHT = re.compile(r"access to (queue|exchange|topic) '(.*)' in vhost")
+_TOO_LARGE = re.compile(r"message size \d+ is larger than .*?(\d+)")
+_OTHER_TYPE = re.compile(r"'type' for exchange '(.*)' in vhost .* current is '(.*)'")
+
+
+@dataclass(frozen=True)
+class Closed:
+    """Why RabbitMQ closed a connection or a channel.
+
+    Attributes:
+        code: the reply code.
+        text: the reply text.
+        in_handshake: whether it was before the connection was open.
+    """
+
+    code: int
+    text: str
+    in_handshake: bool
 
 
 def meaning(
@@ -28,14 +51,33 @@ def meaning(
         parameters: of the connection, for the words.
         confirmed: ids of the events that RabbitMQ confirmed before.
     """
+    if isinstance(error, PublishError):
+        return error
     causes = list(_causes(error))
-    for words in (_login, _tls, _closed):
-        wrong = next((found for cause in causes if (found := words(cause, parameters))), None)
-        if wrong is not None:
-            return ConfigurationError(wrong, confirmed)
-    if any(_is_too_large(cause) for cause in causes):
-        return RejectedEvents({}, "larger than RabbitMQ's max_message_size", confirmed)
+    wrong = next((found for cause in causes if (found := _wrong(cause, parameters))), None)
+    if wrong is not None:
+        return ConfigurationError(wrong, confirmed)
     return BrokerUnavailable(_unavailable(causes, parameters), confirmed)
+
+
+def size_limit(error: BaseException) -> int | None:
+    """Return the most bytes that RabbitMQ takes, where it closed a channel over a larger event."""
+    closed = _closed(error)
+    found = _TOO_LARGE.search(closed.text) if closed else None
+    return int(found[1]) if found else None
+
+
+def is_not_found(error: BaseException) -> bool:
+    """Return whether RabbitMQ closed a channel because it has no such queue or exchange."""
+    closed = _closed(error)
+    return closed is not None and closed.code == _NOT_FOUND
+
+
+def type_of_existing_exchange(error: BaseException) -> str | None:
+    """Return the type of the exchange that was declared with another one; None otherwise."""
+    closed = _closed(error)
+    found = _OTHER_TYPE.search(closed.text) if closed else None
+    return found[2] if found else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -48,74 +90,92 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             yield from _causes(inner)
 
 
-def _login(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
-    user = parameters.credentials.username
-    if isinstance(error, (exceptions.ProbableAuthenticationError, exceptions.AuthenticationError)):
+def _closed(error: BaseException) -> Closed | None:
+    if isinstance(error, (exceptions.ConnectionClosed, exceptions.ChannelClosed)):
+        return Closed(error.reply_code, error.reply_text, in_handshake=False)
+    # pika keeps of what closed a connection in its handshake only the repr
+    found = _CLOSED_IN_HANDSHAKE.search(str(error.args[0]) if error.args else "")
+    return Closed(int(found[1]), found[3], in_handshake=True) if found else None
+
+
+def _wrong(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
+    """Return what a person must change; None where nothing is known."""
+    if isinstance(error, ssl.SSLError):
+        return tls.failure(error, place(parameters), parameters.host)
+    if isinstance(error, exceptions.IncompatibleProtocolError):
+        return _other_protocol(parameters)
+    closed = _closed(error)
+    if closed is None:
+        return None
+    return _login(closed, parameters) if closed.in_handshake else _use(closed, parameters)
+
+
+def _other_protocol(parameters: pika.ConnectionParameters) -> str | None:
+    if parameters.ssl_options is None and tls.is_spoken_by(parameters):
+        return f"event_broker.url: '{place(parameters)}' speaks TLS; write amqps://"
+    return None
+
+
+def _login(closed: Closed, parameters: pika.ConnectionParameters) -> str | None:
+    server, user = place(parameters), parameters.credentials.username
+    if closed.code == _ACCESS_REFUSED:
         return (
-            f"event_broker.password: {place(parameters)} refuses the user '{user}'; "
+            f"event_broker.password: '{server}' refuses the user '{user}'; "
             "check username and password"
         )
-    if isinstance(error, exceptions.ProbableAccessDeniedError) or _code(error) == _NOT_ALLOWED:
+    if closed.code != _NOT_ALLOWED or "limit" in closed.text:
+        return None
+    if closed.text.endswith("not found"):
         return (
-            f"event_broker.virtual_host: {place(parameters)} lets the user '{user}' not into "
-            f"'{parameters.virtual_host}'; make the virtual host or grant access to it"
+            f"event_broker.virtual_host: '{server}' has no '{parameters.virtual_host}'; "
+            "make it with rabbitmqctl add_vhost, or name another"
+        )
+    return (
+        f"event_broker.virtual_host: '{server}' does not let the user '{user}' into "
+        f"'{parameters.virtual_host}'; grant it with rabbitmqctl set_permissions"
+    )
+
+
+def _use(closed: Closed, parameters: pika.ConnectionParameters) -> str | None:
+    server, user = place(parameters), parameters.credentials.username
+    option = "exchange_name" if "exchange" in closed.text else "queue"
+    if closed.code == _ACCESS_REFUSED and (found := _NO_RIGHT.search(closed.text)):
+        kind, name = found.groups()
+        return (
+            f"event_broker.username: '{server}' does not let the user '{user}' use "
+            f"{kind} '{name}'; grant {_rights(kind, name)} on it with rabbitmqctl set_permissions"
+        )
+    if closed.code == _ACCESS_REFUSED:
+        return f"event_broker.{option}: '{server}' refuses it ({closed.text}); name another"
+    if closed.code == _RESOURCE_LOCKED:
+        return f"event_broker.{option}: belongs to another connection ({closed.text}); name another"
+    if closed.code == _PRECONDITION_FAILED:
+        return (
+            f"event_broker.{option}: '{server}' refuses it ({closed.text}); "
+            "name another, or change it there"
         )
     return None
 
 
-def _tls(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if "Hostname mismatch" in str(error) or "IP address mismatch" in str(error):
-            return (
-                f"event_broker.url: the certificate of {place(parameters)} is for another host; "
-                "use the name that the certificate has"
-            )
-        return (
-            f"event_broker.ssl_cafile: the certificate of {place(parameters)} is not trusted "
-            f"({error.verify_message}); name the file of its authority"
-        )
-    if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
-        return (
-            f"event_broker.ssl_certfile: {place(parameters)} refuses the client's certificate "
-            f"({error.reason}); check ssl_certfile and ssl_keyfile"
-        )
-    if isinstance(error, ssl.SSLError) and error.reason in (
-        "WRONG_VERSION_NUMBER",
-        "RECORD_LAYER_FAILURE",
-    ):
-        return f"event_broker.port: {place(parameters)} does not speak TLS; check port and url"
-    return None
-
-
-def _closed(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
-    text = getattr(error, "reply_text", "")
-    if _code(error) == _ACCESS_REFUSED:
-        user = parameters.credentials.username
-        return f"event_broker.username: RabbitMQ refuses '{user}' ({text}); grant the permission"
-    if _code(error) == _LOCKED:
-        return f"event_broker.queue: belongs to another connection alone ({text}); name another"
-    if _code(error) == _PRECONDITION_FAILED and not _is_too_large(error):
-        return f"event_broker.queue: exists and was declared otherwise ({text})"
-    return None
-
-
-def _is_too_large(error: BaseException) -> bool:
-    text = getattr(error, "reply_text", "")
-    return _code(error) == _PRECONDITION_FAILED and "message size" in text
-
-
-def _code(error: BaseException) -> int:
-    return getattr(error, "reply_code", 0)
+def _rights(kind: str, name: str) -> str:
+    """Return the rights of which one is missing: RabbitMQ 3 does not say which."""
+    if kind == "queue":
+        return "configure and write"
+    return "write" if name == "amq.default" else "configure, read and write"
 
 
 def _unavailable(causes: list[BaseException], parameters: pika.ConnectionParameters) -> str:
+    server = place(parameters)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"{place(parameters)} refused the connection"
+        return f"{server} refused the connection"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return f"no address found for host '{parameters.host}'"
     if any(isinstance(cause, exceptions.ConnectionBlockedTimeout) for cause in causes):
-        return "RabbitMQ blocks publishers, by a memory or disk alarm"
+        return BLOCKED
     if any("Timeout" in type(cause).__name__ for cause in causes):
-        return f"{place(parameters)} did not answer in time"
-    text = getattr(causes[0], "reply_text", "") or type(causes[-1]).__name__
-    return f"{place(parameters)}: connection lost ({text})"
+        return f"{server} does not answer"
+    if any(isinstance(cause, exceptions.IncompatibleProtocolError) for cause in causes):
+        return f"{server} hung up at AMQP's greeting; check host and port"
+    closed = next((found for cause in causes if (found := _closed(cause))), None)
+    text = closed.text if closed else type(causes[-1]).__name__
+    return f"{server}: connection lost ({text})"

@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from event_brokers import Options, Secret, SecretUrl
+from event_brokers_pika.address import Address, parse
 
 DEFAULT_EXCHANGE = "rasa-exchange"
+_SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
 
 
 class PikaOptions(Options, frozen=True, kw_only=True):
@@ -23,6 +25,10 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         "raise_on_failure": (
             "has no effect; connecting happens in the background and goes on until it succeeds"
         ),
+        "connection_attempts": "has no effect; connecting goes on until it succeeds",
+        "retry_delay_in_seconds": (
+            "has no effect; the delays between attempts grow from 0.1 s to 30 s"
+        ),
     }
 
     url: Annotated[
@@ -33,7 +39,9 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         Meta(description="port; 5672, and 5671 for an amqps URL, unless given"),
     ] = None
     username: Annotated[str | None, Meta(description="user; guest unless given")] = None
-    password: Annotated[Secret | None, Meta(description="the user's password")] = None
+    password: Annotated[
+        Secret | None, Meta(description="the user's password; guest unless given")
+    ] = None
     virtual_host: Annotated[str | None, Meta(description="virtual host; / unless given")] = None
     queue: Annotated[
         str | list[str], Meta(description="queue, or a list of queues that all get every event")
@@ -43,19 +51,16 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         Meta(description=f"fanout exchange; {DEFAULT_EXCHANGE} where there are several queues"),
     ] = None
     heartbeat: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
+        Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(description="seconds between heartbeats; 0 turns them off; the server's unless given"),
     ] = None
     blocked_connection_timeout: Annotated[
-        float, Meta(gt=0, description="seconds to wait while RabbitMQ blocks publishers")
+        float,
+        Meta(gt=0, description="seconds to wait while RabbitMQ blocks publishers, by an alarm"),
     ] = 300.0
-    connection_attempts: Annotated[
-        int, Meta(ge=1, description="attempts of one connect, before the next delay begins")
-    ] = 1
-    retry_delay_in_seconds: Annotated[
-        float, Meta(ge=0, description="seconds between the attempts of one connect")
-    ] = 2.0
-    ssl_cafile: Annotated[str | None, Meta(description="file of the trusted authorities")] = None
+    ssl_cafile: Annotated[
+        str | None, Meta(description="file of the trusted authorities; the system's unless given")
+    ] = None
     ssl_certfile: Annotated[
         str | None,
         Meta(description="client certificate; else RABBITMQ_SSL_CLIENT_CERTIFICATE"),
@@ -68,13 +73,14 @@ class PikaOptions(Options, frozen=True, kw_only=True):
     ] = True
 
     def __post_init__(self) -> None:
-        """Refuse a list without a queue.
+        """Check the rules over several options.
 
         Raises:
-            ValueError: `queue` is empty.
+            ValueError: one is broken; the text begins with the option's name.
         """
-        if not self.queue or "" in self.queues:
-            raise ValueError("queue: is empty; name a queue")
+        self._check_names()
+        self._check_url()
+        self._check_tls()
 
     @property
     def queues(self) -> list[str]:
@@ -87,3 +93,40 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         if self.exchange_name:
             return self.exchange_name
         return DEFAULT_EXCHANGE if len(self.queues) > 1 else ""
+
+    @property
+    def address(self) -> Address:
+        """What `url` says."""
+        return parse(self.url.reveal())
+
+    def _check_names(self) -> None:
+        if not self.queue or "" in self.queues:
+            raise ValueError("queue: is empty; name a queue")
+        for option, names in (("queue", self.queues), ("exchange_name", [self.exchange])):
+            if any(len(name.encode()) > _SHORT_STRING_BYTES for name in names):
+                raise ValueError(f"{option}: a name is longer than {_SHORT_STRING_BYTES} bytes")
+
+    def _check_url(self) -> None:
+        try:
+            address = self.address
+        except ValueError as error:
+            raise ValueError(f"url: {error}") from error
+        for option in ("port", "username", "virtual_host"):
+            here, in_url = getattr(self, option), getattr(address, option)
+            if None not in (here, in_url) and here != in_url:
+                raise ValueError(f"{option}: {here!r}, but the url says {in_url!r}; give one")
+        if self.password and address.password not in (None, self.password.reveal()):
+            raise ValueError("password: is not the one in the url; give one")
+
+    def _check_tls(self) -> None:
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("ssl_keyfile: has no effect without ssl_certfile; give both")
+        if self.address.scheme != "amqp":
+            return
+        for option in ("ssl_cafile", "ssl_certfile"):
+            # whoever wrote it counts on TLS: going on without it would be silent
+            if getattr(self, option) is not None:
+                raise ValueError(
+                    f"{option}: has no effect with an amqp:// url; "
+                    f"write amqps://, or take {option} out"
+                )

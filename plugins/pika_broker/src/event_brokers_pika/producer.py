@@ -20,12 +20,10 @@ class PikaProducer(EventBroker):
 
     def __init__(
         self,
-        url: str = "localhost",
+        url: str | None = None,
         username: str | None = None,
         password: str | None = None,
         **options: Any,
     ) -> None:
-        if "host" in options:
-            url = options.pop("host")
         own = {"url": url, "username": username, "password": password}
         super().__init__(settings_for("pika", own | options))

@@ -11,11 +11,10 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from event_brokers_pika.address import parameters, place
-from event_brokers_pika.failures import meaning
+from event_brokers import ConfigurationError
+from event_brokers_pika.failures import is_not_found, meaning, type_of_existing_exchange
 from event_brokers_pika.options import PikaOptions
-
-_NOT_FOUND = 404
+from event_brokers_pika.parameters import parameters, place
 
 
 def prepare(options: PikaOptions) -> None:
@@ -30,9 +29,9 @@ def prepare(options: PikaOptions) -> None:
             if not _has_queue(connection, queue):
                 _on_channel(connection, partial(_declare_queue, name=queue))
         if options.exchange:
-            if not _has_exchange(connection, options.exchange):
-                _on_channel(connection, lambda channel: _declare_exchange(channel, options))
-            _on_channel(connection, lambda channel: _bind(channel, options))
+            if not _has_fanout_exchange(connection, options.exchange):
+                _on_channel(connection, partial(_declare_exchange, name=options.exchange))
+            _on_channel(connection, partial(_bind, options=options))
 
 
 def look(options: PikaOptions) -> list[str]:
@@ -48,9 +47,9 @@ def look(options: PikaOptions) -> list[str]:
             f"queue '{name}' {_found(_has_queue(connection, name))}" for name in options.queues
         ]
         if options.exchange:
-            there = _has_exchange(connection, options.exchange)
+            there = _has_fanout_exchange(connection, options.exchange)
             found.append(f"exchange '{options.exchange}' {_found(there)}")
-    return [f"connected to RabbitMQ at {place(wanted)} as {_as(wanted, options)}", *found]
+    return [f"connected to {place(wanted)} as {_as(wanted, options)}", *found]
 
 
 def _as(wanted: pika.ConnectionParameters, options: PikaOptions) -> str:
@@ -93,7 +92,7 @@ def _exists(
     try:
         _on_channel(connection, declare_passively)
     except ChannelClosedByBroker as error:
-        if error.reply_code != _NOT_FOUND:
+        if not is_not_found(error):
             raise
         return False
     return True
@@ -103,16 +102,28 @@ def _has_queue(connection: pika.BlockingConnection, name: str) -> bool:
     return _exists(connection, lambda channel: channel.queue_declare(name, passive=True))
 
 
-def _has_exchange(connection: pika.BlockingConnection, name: str) -> bool:
-    return _exists(connection, lambda channel: channel.exchange_declare(name, passive=True))
+def _has_fanout_exchange(connection: pika.BlockingConnection, name: str) -> bool:
+    if not _exists(connection, lambda channel: channel.exchange_declare(name, passive=True)):
+        return False
+    try:
+        # a passive declare says nothing about the type; this one changes nothing that exists
+        _on_channel(connection, partial(_declare_exchange, name=name))
+    except ChannelClosedByBroker as error:
+        kind = type_of_existing_exchange(error)
+        if kind is not None:
+            raise ConfigurationError(
+                f"event_broker.exchange_name: '{name}' is a {kind} exchange; "
+                "name a fanout exchange, or one that does not exist yet"
+            ) from error
+    return True
 
 
 def _declare_queue(channel: BlockingChannel, name: str) -> None:
     channel.queue_declare(name, durable=True)
 
 
-def _declare_exchange(channel: BlockingChannel, options: PikaOptions) -> None:
-    channel.exchange_declare(options.exchange, exchange_type="fanout", durable=True)
+def _declare_exchange(channel: BlockingChannel, name: str) -> None:
+    channel.exchange_declare(name, exchange_type="fanout", durable=True)
 
 
 def _bind(channel: BlockingChannel, options: PikaOptions) -> None:

@@ -1,0 +1,42 @@
+"""From an event to the properties of its message."""
+
+from __future__ import annotations
+
+import pika
+
+from event_brokers import Event
+
+_PERSISTENT = 2
+_SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
+
+
+def properties(event: Event, environment: str | None) -> pika.BasicProperties:
+    """Return what travels beside the body.
+
+    Parameters:
+        event: the event.
+        environment: the value of RASA_ENVIRONMENT, where it is set; becomes `app_id` as in Rasa.
+    """
+    return pika.BasicProperties(
+        content_type="application/json",
+        delivery_mode=_PERSISTENT,
+        message_id=event.id,
+        type=_short(event.type),
+        timestamp=_seconds(event.timestamp),
+        app_id=_short(environment),
+        headers=event.headers,
+    )
+
+
+def _short(text: str | None) -> str | None:
+    # the header event_type carries what an AMQP short string cannot
+    if text is None or len(text.encode()) > _SHORT_STRING_BYTES:
+        return None
+    return text
+
+
+def _seconds(timestamp: float | None) -> int | None:
+    # RabbitMQ's clients read AMQP's unsigned 64 bits as a signed number
+    if timestamp is None or not 0 <= timestamp < 2**63:
+        return None
+    return int(timestamp)
