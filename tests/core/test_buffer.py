@@ -14,6 +14,7 @@ from event_brokers.buffer import KEPT_DEAD_LETTERS, MemoryQueue
 from waiting import wait_until
 
 MAX_PENDING = 10
+MAX_BYTES = 1_000_000
 
 
 def event(event_id: str) -> Event:
@@ -26,7 +27,7 @@ class MemoryQueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = MemoryQueue(MAX_PENDING)
+        self.queue = MemoryQueue(MAX_PENDING, MAX_BYTES)
         self.pending: list[str] = []
         self.accepted = self.delivered = self.buried = 0
         self.made = 0
@@ -79,8 +80,8 @@ class MemoryQueueMachine(RuleBasedStateMachine):
     @invariant()
     def order_is_kept(self) -> None:
         """Events leave in the order in which they came."""
-        assert [event.id for event in self.queue.peek(MAX_PENDING)] == self.pending
-        assert [event.id for event in self.queue.peek(2)] == self.pending[:2]
+        assert [event.id for event in self.queue.peek(MAX_PENDING, MAX_BYTES)] == self.pending
+        assert [event.id for event in self.queue.peek(2, MAX_BYTES)] == self.pending[:2]
 
 
 TestMemoryQueue = MemoryQueueMachine.TestCase
@@ -89,24 +90,24 @@ TestMemoryQueue.settings = settings(max_examples=60, stateful_step_count=30)
 
 def test_a_full_queue_waits_for_room_as_long_as_it_is_told() -> None:
     """`timeout` lets a publisher wait until something has left."""
-    queue = MemoryQueue(1)
+    queue = MemoryQueue(1, MAX_BYTES)
     queue.append([event("first")], timeout=0)
     publisher = threading.Thread(target=queue.append, args=([event("second")], 20))
     publisher.start()
     queue.settle(["first"])
     publisher.join(20)
-    assert [waiting.id for waiting in queue.peek(5)] == ["second"]
+    assert [waiting.id for waiting in queue.peek(5, MAX_BYTES)] == ["second"]
 
 
 def test_more_events_than_can_ever_wait_are_refused_at_once() -> None:
     """No time helps a batch that is larger than the queue."""
     with pytest.raises(QueueFull):
-        MemoryQueue(2).append([event(str(number)) for number in range(3)], timeout=3600)
+        MemoryQueue(2, MAX_BYTES).append([event(str(number)) for number in range(3)], timeout=3600)
 
 
 def test_closing_refuses_those_who_wait_for_room() -> None:
     """A publisher that waits learns that the broker was closed."""
-    queue = MemoryQueue(1)
+    queue = MemoryQueue(1, MAX_BYTES)
     queue.append([event("first")], timeout=0)
     raised: list[BaseException] = []
 
@@ -126,7 +127,7 @@ def test_closing_refuses_those_who_wait_for_room() -> None:
 def test_dead_letters_are_bounded_and_their_count_is_exact() -> None:
     """The latest are kept for inspection; every one is counted."""
     many = KEPT_DEAD_LETTERS + 5
-    queue = MemoryQueue(many)
+    queue = MemoryQueue(many, MAX_BYTES)
     queue.append([event(str(number)) for number in range(many)], timeout=0)
     queue.bury([DeadLetter(event(str(number)), "refused", 0.0) for number in range(many)])
     assert queue.counts().dead_letters == many
@@ -146,7 +147,7 @@ def test_a_dead_letter_prints_without_its_body() -> None:
 
 def test_wake_is_not_lost_when_nobody_waits_yet() -> None:
     """Whoever is told to look again looks again, however the threads run."""
-    queue = MemoryQueue(1)
+    queue = MemoryQueue(1, MAX_BYTES)
     queue.wake()
     assert queue.wait_for_event(timeout=None) is False
     assert wait_until(lambda: not queue.wait_for_event(timeout=0.01))

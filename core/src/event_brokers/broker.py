@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
 
-from event_brokers import endpoints, program_exit
-from event_brokers.buffer import DeadLetter, MemoryQueue
+from event_brokers import endpoints, fork, program_exit
+from event_brokers.buffer import Condition, DeadLetter, MemoryQueue, Queue
 from event_brokers.delivery import Delivery, State
-from event_brokers.endpoints import Settings
+from event_brokers.endpoints import MAX_PENDING, DeliveryOptions, Settings
 from event_brokers.errors import InvalidEvent, UndeliveredEvents
 from event_brokers.event import Event
 
@@ -58,11 +60,11 @@ class EventBroker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._ended = False
-        self._queue = MemoryQueue(settings.delivery.max_pending)
-        self._delivery = Delivery(self._queue, settings)
-        self._delivery.start()
-        program_exit.watch(self)
+        self._new_queue = _queue_maker(settings.delivery)
+        self._at_end: Status | None = None
+        self._begin()
+        self._start()
+        fork.watch(self)
 
     def publish(
         self, event: Mapping[str, Any], event_id: str | None = None, timeout: float = 0.0
@@ -78,10 +80,11 @@ class EventBroker:
         Raises:
             InvalidEvent: JSON cannot say it.
             QueueFull: the queue is full, and stayed so for `timeout` seconds.
+            SpoolError: the spool cannot be written; its `event_ids` tell the id for a retry.
             BrokerClosed: `close` was called.
         """
         accepted = Event.from_dict(event, event_id)
-        self._queue.append([accepted], timeout)
+        self._live().append([accepted], timeout)
         return accepted.id
 
     def publish_many(self, events: Iterable[Mapping[str, Any]], timeout: float = 0.0) -> list[str]:
@@ -94,10 +97,11 @@ class EventBroker:
         Raises:
             InvalidEvent: JSON cannot say one of them; the sentence says which, counted from 0.
             QueueFull: there is no room for all of them.
+            SpoolError: the spool cannot be written.
             BrokerClosed: `close` was called.
         """
         accepted = [_numbered(index, event) for index, event in enumerate(events)]
-        self._queue.append(accepted, timeout)
+        self._live().append(accepted, timeout)
         return [event.id for event in accepted]
 
     def flush(self, timeout: float | None = None) -> Status:
@@ -106,7 +110,7 @@ class EventBroker:
         Parameters:
             timeout: seconds; None waits for ever. When they are over, the status says what waits.
         """
-        self._queue.wait_until_left(self._queue.counts().accepted, timeout)
+        self._live().wait_until_left(timeout)
         return self.status()
 
     def close(self, timeout: float = 30.0) -> Status:
@@ -118,39 +122,54 @@ class EventBroker:
             timeout: seconds to wait for delivery.
 
         Raises:
-            UndeliveredEvents: events were left when the time was over; says how many.
+            UndeliveredEvents: events were left in memory when the time was over; says how many.
+                What is left in a spool stays there, and is no error.
         """
-        if self._ended:
-            return self.status()
-        self._queue.close()
+        if self._at_end is not None:
+            return self._at_end
+        queue = self._live()
+        queue.close()
         self._delivery.finish()
         if not self._delivery.join(timeout):
             self._delivery.abandon()
             self._delivery.join(_ENDING_SECONDS)
-        self._ended = True
         program_exit.forget(self)
-        status = self.status()
-        if status.pending:
+        status = self._at_end = msgspec.structs.replace(self.status(), state=State.CLOSED.value)
+        queue.dispose()
+        if status.pending and self._settings.delivery.spool is None:
             raise UndeliveredEvents(status.pending, status.last_error)
         return status
 
     def status(self) -> Status:
-        """Return where the events are, at one moment."""
-        counts = self._queue.counts()
-        state = State.CLOSED if self._ended else self._delivery.state
+        """Return where the events are, at one moment; with a spool, those of all processes.
+
+        Raises:
+            SpoolError: the spool cannot be read.
+        """
+        if self._at_end is not None:
+            return self._at_end
+        counts, condition = self._live().counts(), self._live().condition()
         return Status(
             accepted=counts.accepted,
             delivered=counts.delivered,
             pending=counts.pending,
             dead_letters=counts.dead_letters,
-            state=state.value,
-            last_error=self._last_error(counts.pending),
+            state=condition.state if condition else State.CONNECTING.value,
+            last_error=self._last_error(counts.pending, condition),
             oldest_pending_seconds=counts.oldest_pending_seconds,
         )
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return the latest dead letters, oldest first; `status` counts all of them."""
-        return self._queue.dead_letters()
+        """Return the dead letters, oldest first; those in memory are the latest thousand.
+
+        Raises:
+            SpoolError: the spool cannot be read.
+        """
+        queue = self._live()
+        letters = queue.dead_letters()
+        if self._at_end is not None:
+            queue.dispose()
+        return letters
 
     async def aflush(self, timeout: float | None = None) -> Status:
         """Do as `flush` without blocking the event loop."""
@@ -211,15 +230,44 @@ class EventBroker:
         except UndeliveredEvents as undelivered:
             logger.error("%s: the program ended: %s", self._settings.plugin.type, undelivered)
 
+    def before_fork(self) -> None:
+        """Do nothing: what is copied is thrown away in the child."""
+
+    def after_fork_in_parent(self) -> None:
+        """Do nothing: the parent has all it had."""
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, with nothing in memory, when the child first uses this broker."""
+        if self._at_end is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._starting = threading.Lock()
+        self._queue: Queue | None = None
+
+    def _live(self) -> Queue:
+        """Return the queue; in a forked child a new one, with its own delivery."""
+        return self._queue or self._start()
+
+    def _start(self) -> Queue:
+        with self._starting:
+            if self._queue is None:
+                queue = self._new_queue()
+                self._delivery = Delivery(queue, self._settings)
+                self._delivery.start()
+                program_exit.watch(self)
+                self._queue = queue
+            return self._queue
+
     def _report(self, undelivered: UndeliveredEvents, other: BaseException | None) -> None:
         if other is None:
             raise undelivered
         # the other exception is on its way out and tells the user more
         logger.error("%s: %s", self._settings.plugin.type, undelivered)
 
-    def _last_error(self, pending: int) -> str | None:
-        reason = self._delivery.last_error
-        if pending < self._settings.delivery.max_pending:
+    def _last_error(self, pending: int, condition: Condition | None) -> str | None:
+        reason = condition.last_error if condition else None
+        if pending < (self._settings.delivery.max_pending or MAX_PENDING):
             return reason
         full = f"the queue is full: {pending} events wait"
         return full if reason is None else f"{full}; {reason}"
@@ -241,6 +289,16 @@ async def _in_thread(call: Callable[[], Status]) -> Status:
     import asyncio  # noqa: PLC0415 - whoever calls this has it; everybody else is spared 40 ms
 
     return await asyncio.to_thread(call)
+
+
+def _queue_maker(delivery: DeliveryOptions) -> Callable[[], Queue]:
+    if delivery.spool is None:
+        return partial(MemoryQueue, delivery.max_pending or MAX_PENDING, delivery.max_bytes)
+    from event_brokers.spool import Spool  # noqa: PLC0415 - SQLite is for those who want it
+
+    # absolute: the program may change its folder before it forks
+    folder = Path(delivery.spool).absolute()
+    return partial(Spool, folder, delivery.durability, delivery.max_pending, delivery.max_bytes)
 
 
 def _numbered(index: int, event: Mapping[str, Any]) -> Event:

@@ -50,6 +50,18 @@ class Counts(msgspec.Struct, frozen=True):
     oldest_pending_seconds: float | None
 
 
+class Condition(msgspec.Struct, frozen=True):
+    """How delivery goes.
+
+    Attributes:
+        state: connecting, connected, retrying or halted.
+        last_error: why it is not connected, a sentence without secrets; None while all is well.
+    """
+
+    state: str
+    last_error: str | None = None
+
+
 class Queue(Protocol):
     """Where accepted events wait, in order, until the broker has confirmed them.
 
@@ -71,8 +83,28 @@ class Queue(Protocol):
     def close(self) -> None:
         """Take no more events; those that wait can still leave."""
 
-    def peek(self, limit: int) -> list[Event]:
-        """Return the oldest events, up to `limit`, leaving them where they are."""
+    def acquire(self) -> bool:
+        """Return whether this process is the one that delivers; wait a moment where it is not."""
+
+    def release(self) -> None:
+        """Let another process deliver."""
+
+    def dispose(self) -> None:
+        """Let go of files; a later call opens them again."""
+
+    def note(self, condition: Condition) -> None:
+        """Keep how delivery goes, for whoever asks."""
+
+    def condition(self) -> Condition | None:
+        """Return how delivery goes, in whatever process it is; None where nobody has said it."""
+
+    def peek(self, limit: int, size: int) -> list[Event]:
+        """Return the oldest events, one at least, leaving them where they are.
+
+        Parameters:
+            limit: how many at most.
+            size: bytes of all their bodies at most.
+        """
 
     def settle(self, ids: Collection[str]) -> None:
         """Count events as delivered and let go of them."""
@@ -89,8 +121,8 @@ class Queue(Protocol):
     def wait_for_event(self, timeout: float | None) -> bool:
         """Wait until an event is pending or `wake` is called; return whether one is pending."""
 
-    def wait_until_left(self, accepted: int, timeout: float | None) -> bool:
-        """Wait until as many events have left as were accepted at some moment before."""
+    def wait_until_left(self, timeout: float | None) -> bool:
+        """Wait until every event that is pending now has left; return whether it has."""
 
     def wake(self) -> None:
         """Let a waiting `wait_for_event` return."""
@@ -101,35 +133,31 @@ class MemoryQueue:
 
     Parameters:
         max_pending: events that may wait, 1 or more.
+        max_bytes: bytes that the bodies of all of them may have.
     """
 
-    def __init__(self, max_pending: int) -> None:
+    def __init__(self, max_pending: int, max_bytes: int) -> None:
         self._max_pending = max_pending
+        self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._left = threading.Condition(self._lock)
         # not a dict: its iteration starts by skipping every slot that was emptied at the front
         self._pending: OrderedDict[str, tuple[Event, float]] = OrderedDict()
-        self._accepted = self._delivered = self._buried = 0
+        self._accepted = self._delivered = self._buried = self._bytes = 0
         self._woken = self._closed = False
+        self._condition: Condition | None = None
         self._dead_letters: deque[DeadLetter] = deque(maxlen=KEPT_DEAD_LETTERS)
 
     def append(self, events: Sequence[Event], timeout: float) -> None:
         with self._lock:
             patience = timeout if len(events) <= self._max_pending else 0.0
-            has_room = self._left.wait_for(lambda: self._closed or self._has_room(events), patience)
+            self._left.wait_for(lambda: self._closed or not self._refusal(events), patience)
             if self._closed:
                 raise BrokerClosed("the broker is closed and takes no more events")
-            if not has_room:
-                raise QueueFull(
-                    f"{len(self._pending)} events wait and delivery.max_pending is "
-                    f"{self._max_pending}"
-                )
-            now = time.monotonic()
-            before = len(self._pending)
-            for event in events:
-                self._pending.setdefault(event.id, (event, now))
-            self._accepted += len(self._pending) - before
+            if refusal := self._refusal(events):
+                raise QueueFull(refusal)
+            self._add(events)
             self._arrived.notify()
 
     def close(self) -> None:
@@ -137,9 +165,30 @@ class MemoryQueue:
             self._closed = True
             self._left.notify_all()
 
-    def peek(self, limit: int) -> list[Event]:
+    def acquire(self) -> bool:
+        return True
+
+    def release(self) -> None:
+        pass  # no other process can
+
+    def dispose(self) -> None:
+        pass  # there are none
+
+    def note(self, condition: Condition) -> None:
+        self._condition = condition
+
+    def condition(self) -> Condition | None:
+        return self._condition
+
+    def peek(self, limit: int, size: int) -> list[Event]:
         with self._lock:
-            return [event for event, _ in islice(self._pending.values(), limit)]
+            events: list[Event] = []
+            for event, _ in islice(self._pending.values(), limit):
+                size -= len(event.body)
+                if size < 0 and events:
+                    break
+                events.append(event)
+            return events
 
     def settle(self, ids: Collection[str]) -> None:
         with self._lock:
@@ -172,8 +221,9 @@ class MemoryQueue:
             self._woken = False
             return bool(self._pending)
 
-    def wait_until_left(self, accepted: int, timeout: float | None) -> bool:
+    def wait_until_left(self, timeout: float | None) -> bool:
         with self._lock:
+            accepted = self._accepted
             return self._left.wait_for(lambda: self._departed() >= accepted, timeout)
 
     def wake(self) -> None:
@@ -181,20 +231,33 @@ class MemoryQueue:
             self._woken = True
             self._arrived.notify_all()
 
-    def _has_room(self, events: Sequence[Event]) -> bool:
-        room = self._max_pending - len(self._pending)
-        return (
-            len(events) <= room
-            or len({event.id for event in events} - self._pending.keys()) <= room
-        )
+    def _refusal(self, events: Sequence[Event]) -> str | None:
+        """Return why there is no room; events that wait already need none."""
+        waiting = len(self._pending)
+        if waiting + len(events) > self._max_pending:
+            new = {event.id for event in events} - self._pending.keys()
+            if waiting + len(new) > self._max_pending:
+                return f"{waiting} events wait and delivery.max_pending is {self._max_pending}"
+        if self._bytes + sum(len(event.body) for event in events) > self._max_bytes:
+            return f"{self._bytes} bytes wait and delivery.max_bytes is {self._max_bytes}"
+        return None
+
+    def _add(self, events: Sequence[Event]) -> None:
+        now = time.monotonic()
+        for event in events:
+            if event.id not in self._pending:
+                self._pending[event.id] = (event, now)
+                self._accepted += 1
+                self._bytes += len(event.body)
 
     def _departed(self) -> int:
         return self._delivered + self._buried
 
     def _remove(self, ids: Collection[str]) -> int:
-        removed = sum(self._pending.pop(event_id, None) is not None for event_id in ids)
+        removed = [self._pending.pop(event_id) for event_id in ids if event_id in self._pending]
+        self._bytes -= sum(len(event.body) for event, _ in removed)
         self._left.notify_all()
-        return removed
+        return len(removed)
 
     def _oldest_pending_seconds(self) -> float | None:
         if not self._pending:

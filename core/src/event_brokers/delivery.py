@@ -6,15 +6,21 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
 from event_brokers import program_exit
-from event_brokers.buffer import DeadLetter, Queue
+from event_brokers.buffer import Condition, DeadLetter, Queue
 from event_brokers.endpoints import Settings
-from event_brokers.errors import ConfigurationError, EventBrokersError, RejectedEvents
+from event_brokers.errors import (
+    ConfigurationError,
+    EventBrokersError,
+    PublishError,
+    RejectedEvents,
+)
 from event_brokers.event import Event
 from event_brokers.secret import mask
 
@@ -47,23 +53,23 @@ class Delivery:
         queue: where the events wait.
         settings: the plugin and its options.
 
-    Attributes:
-        state: what it is doing now.
-        last_error: the last error's sentence, without secrets; None while all is well.
     """
 
     def __init__(self, queue: Queue, settings: Settings) -> None:
-        self.state = State.CONNECTING
-        self.last_error: str | None = None
+        self._state = State.CONNECTING
+        self._last_error: str | None = None
         self._queue = queue
         self._settings = settings
         self._hook = settings.plugin.hook
         self._name = settings.plugin.type
         self._secrets = settings.secrets()
+        self._max_attempts = settings.delivery.max_attempts
         self._batch_limit = BATCH_EVENTS
+        self._failing_alone: str | None = None  # the id of the event for which all waits
+        self._attempts = 0  # of that event
         self._random = random.Random()  # the application may have seeded the common one
         self._failures = 0
-        self._failing_since = 0.0
+        self._failing_since: float | None = None
         self._no_delay = threading.Event()
         self._hurried = self._finishing = self._abandoned = False
         self._thread = threading.Thread(
@@ -100,20 +106,22 @@ class Delivery:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while self._is_wanted():
+        while not self._abandoned:
             try:
-                with self._connection() as connection:
-                    self._deliver(connection)
+                if self._is_done():
+                    break
+                if self._queue.acquire():
+                    self._note(self._state, self._last_error)
+                    with self._connection() as connection:
+                        self._deliver(connection)
             except ConfigurationError as error:
                 self._failed(State.HALTED, error)
             except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
                 self._failed(State.RETRYING, error)
-        self.state = State.CLOSED
+        self._queue.release()
 
-    def _is_wanted(self) -> bool:
-        if self._abandoned:
-            return False
-        return not self._finishing or self._queue.counts().pending > 0
+    def _is_done(self) -> bool:
+        return self._finishing and not self._queue.counts().pending
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
@@ -133,11 +141,11 @@ class Delivery:
             logger.warning("%s: closing the connection failed: %s", self._name, self._say(error))
 
     def _deliver(self, connection: Any) -> None:
-        if self.state is State.CONNECTING or not self._queue.counts().pending:
+        if self._state is State.CONNECTING or not self._queue.counts().pending:
             self._succeeded()
-        while self._is_wanted():
+        while not self._abandoned and not self._is_done():
             if self._queue.wait_for_event(timeout=None):
-                self._publish(connection, _cut(self._queue.peek(self._batch_limit)))
+                self._publish(connection, self._queue.peek(self._batch_limit, BATCH_BYTES))
 
     def _publish(self, connection: Any, events: Sequence[Event]) -> None:
         try:
@@ -145,9 +153,12 @@ class Delivery:
         except RejectedEvents as rejected:
             self._succeeded()
             self._queue.settle(rejected.confirmed)
-            self._bury(rejected, events)
-        except BaseException as error:
+            self._bury_rejected(rejected, events)
+        except (PublishError, OSError) as error:
             self._queue.settle(getattr(error, "confirmed", ()))
+            raise
+        except BaseException as error:
+            self._narrow(error, events)
             raise
         else:
             # before settling: whoever waits for the last event finds the state up to date
@@ -155,17 +166,29 @@ class Delivery:
             self._queue.settle([event.id for event in events])
             self._batch_limit = min(BATCH_EVENTS, self._batch_limit * 2)
 
-    def _bury(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
-        reasons = rejected.reasons
-        if not reasons and len(events) > 1:
+    def _narrow(self, error: BaseException, events: Sequence[Event]) -> None:
+        """Look for the event on which a plugin fails in a way that it does not foresee."""
+        if len(events) > 1:
+            self._batch_limit = len(events) // 2
+            self._failures = 0  # a smaller batch is another attempt: no reason to wait longer
+            return
+        event = events[0]
+        self._attempts = self._attempts + 1 if self._failing_alone == event.id else 1
+        self._failing_alone = event.id
+        if self._max_attempts is not None and self._attempts >= self._max_attempts:
+            self._bury({event.id: self._say(error)}, events, self._attempts)
+
+    def _bury_rejected(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
+        if not rejected.reasons and len(events) > 1:
             # nobody knows which event it is: smaller batches will tell
             self._batch_limit = len(events) // 2
             return
-        if not reasons:
-            reasons = {events[0].id: str(rejected)}
+        self._bury(rejected.reasons or {events[0].id: str(rejected)}, events, attempts=1)
+
+    def _bury(self, reasons: Mapping[str, str], events: Sequence[Event], attempts: int) -> None:
         now = time.time()
         letters = [
-            DeadLetter(event, mask(reasons[event.id], self._secrets), now)
+            DeadLetter(event, mask(reasons[event.id], self._secrets), now, attempts)
             for event in events
             if event.id in reasons
         ]
@@ -176,35 +199,52 @@ class Delivery:
             )
 
     def _succeeded(self) -> None:
-        if self.state is State.CONNECTED:
+        if self._state is State.CONNECTED:
             return
-        if self._failures:
+        if self._failing_since is None:
+            logger.info("%s: connected", self._name)
+        else:
             logger.warning(
                 "%s: recovered after %.1f s with %d events waiting",
                 self._name,
                 time.monotonic() - self._failing_since,
                 self._queue.counts().pending,
             )
-        else:
-            logger.info("%s: connected", self._name)
-        self.state, self.last_error, self._failures = State.CONNECTED, None, 0
+        self._failures, self._failing_since, self._failing_alone = 0, None, None
+        self._note(State.CONNECTED, None)
 
     def _failed(self, state: State, error: BaseException) -> None:
-        before, sentence = self.state, self._say(error)
-        self.state, self.last_error = state, sentence
-        if not self._failures:
+        sentence = self._say(error)
+        if self._failing_alone is not None:
+            sentence = f"event {self._failing_alone} fails alone: {sentence}"
+        if self._failing_since is None:
             self._failing_since = time.monotonic()
         delay = self._delay(state)
         self._failures += 1
-        if state is not before:
+        if self._is_news(state, sentence):
             level = logging.ERROR if state is State.HALTED else logging.WARNING
             text = "%s: %s: %s; next attempt in %.1f s"
             logger.log(level, text, self._name, state.value, sentence, delay)
-            logger.debug("%s: the cause", self._name, exc_info=error)
+            self._log_cause(error)
+        self._note(state, sentence)
         self._no_delay.clear()
         # whoever abandons says so first and then sets the event: nothing is missed here
         if not self._abandoned:
             self._no_delay.wait(delay)
+
+    def _is_news(self, state: State, sentence: str) -> bool:
+        if state is not self._state:
+            return True
+        return state is State.HALTED and sentence != self._last_error
+
+    def _note(self, state: State, last_error: str | None) -> None:
+        self._state, self._last_error = state, last_error
+        self._queue.note(Condition(state.value, last_error))
+
+    def _log_cause(self, error: BaseException) -> None:
+        if logger.isEnabledFor(logging.DEBUG):
+            cause = "".join(traceback.format_exception(error))
+            logger.debug("%s: the cause: %s", self._name, mask(cause, self._secrets))
 
     def _delay(self, state: State) -> float:
         """Return the seconds until the next attempt: exponential, with jitter, capped."""
@@ -219,13 +259,3 @@ class Delivery:
             text = f"{type(error).__name__}: {text}" if text else type(error).__name__
         line = text.strip().partition("\n")[0]
         return mask(line, self._secrets)[:_LONGEST_SENTENCE]
-
-
-def _cut(events: list[Event]) -> list[Event]:
-    """Return the first events that together stay below BATCH_BYTES, one at the least."""
-    total = 0
-    for count, event in enumerate(events):
-        total += len(event.body)
-        if total > BATCH_BYTES and count:
-            return events[:count]
-    return events

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, inspect
@@ -22,6 +22,7 @@ from event_brokers.section import Section
 
 logger = logging.getLogger("event_brokers")
 
+MAX_PENDING = 100_000  # in memory, where nothing else is said
 DEFAULT_TYPE = "pika"  # as in Rasa, where `type` may be left out
 
 _RASA_PRO = {
@@ -38,9 +39,28 @@ _OptionsClass = TypeVar("_OptionsClass", bound=Options)
 class DeliveryOptions(Options, frozen=True, kw_only=True):
     """The `delivery` section, the same for every type."""
 
+    spool: Annotated[
+        str | None,
+        Meta(description="folder in which events wait on disk; without it they wait in memory"),
+    ] = None
+    durability: Annotated[
+        Literal["power", "process"],
+        Meta(description="what an event in the spool outlives: a power cut, or only the process"),
+    ] = "power"
     max_pending: Annotated[
-        int, Meta(ge=1, description="events that may wait; one more raises QueueFull")
-    ] = 100_000
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description=f"events that may wait; in memory {MAX_PENDING} unless given"),
+    ] = None
+    max_bytes: Annotated[
+        int, Meta(ge=1, description="bytes that waiting events may take; in a spool, of its file")
+    ] = 1024**3
+    max_attempts: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(
+            description="how often an event may fail alone, in a way that the plugin does not "
+            "foresee, before it is a dead letter; without it, for ever"
+        ),
+    ] = None
     exit_timeout: Annotated[
         float, Meta(ge=0, description="seconds the end of the program waits for delivery")
     ] = 5.0

@@ -21,6 +21,20 @@ class BrokerClosed(EventBrokersError):
     """The EventBroker was closed; nothing of this call was accepted."""
 
 
+class SpoolError(EventBrokersError):
+    """The spool's file cannot be used.
+
+    Parameters:
+        message: one lower-case clause without a full stop.
+        event_ids: ids of the events that `publish` was given. Nobody knows whether a commit that
+            failed was made: publish them again with the same ids, and they are the same events.
+    """
+
+    def __init__(self, message: str, event_ids: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.event_ids = tuple(event_ids)
+
+
 class UndeliveredEvents(EventBrokersError):
     """`close` ended before every accepted event was delivered.
 

@@ -1,0 +1,174 @@
+"""Sets a damaged file aside, and takes into a new one what can still be read."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from event_brokers.buffer import DeadLetter
+from event_brokers.errors import SpoolError
+from event_brokers.event import Event
+from event_brokers.spool import rows, schema
+from event_brokers.spool.database import Damaged, Database, reason
+
+logger = logging.getLogger("event_brokers")
+
+_UNREAD = ".unread"  # set aside, and not yet read to the end
+_PAGE_BYTES = 4096
+_SIZE_IN_PAGES = slice(28, 32)  # where the first page tells it: SQLite's file format, section 1.3
+_EventRow = tuple[str, bytes, str | None, str | None, float | None, int]
+
+
+def replace(database: Database, damage: Damaged) -> None:
+    """Set the damaged file aside, never delete it, and go on with what is readable in it.
+
+    Parameters:
+        database: closed here; opens the new file when it is used again.
+        damage: what was found, for the log.
+
+    Raises:
+        SpoolError: the file cannot be set aside.
+    """
+    with database.exclusive():
+        if database.is_replaced():
+            return  # another process has found the damage first
+        database.disconnect()
+        aside = _new_name(database.folder)
+        try:
+            database.path.parent.rename(aside)
+        except OSError as error:
+            raise SpoolError(f"'{database.path}': {damage}; {reason(error)}") from error
+        logger.error("'%s': %s; set aside as '%s'", database.path, damage, aside.stem)
+        _read(database, aside)
+
+
+def finish_interrupted(database: Database) -> None:
+    """Read what was set aside by a process that ended before it could read it."""
+    with database.exclusive():
+        for aside in sorted(database.folder.glob(f"*{_UNREAD}")):
+            _read(database, aside)
+
+
+def _new_name(folder: Path) -> Path:
+    stem = f"damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    names = (f"{stem}-{number}" for number in count(1))
+    free = next(name for name in names if not list(folder.glob(f"{name}*")))
+    return folder / f"{free}{_UNREAD}"
+
+
+def _read(database: Database, aside: Path) -> None:
+    with _opened(aside / database.path.name) as damaged, database.transaction() as connection:
+        pending = sum(rows.insert(connection, [event]) for event in _events(damaged))
+        letters = list(_dead_letters(damaged))
+        for letter in letters:
+            rows.insert(connection, [letter.event])
+        rows.bury(connection, letters)
+        rows.add_delivered(connection, _delivered(damaged))
+    aside.rename(aside.with_suffix(""))
+    logger.error(
+        "'%s': %d events and %d dead letters were salvaged; what could not be read stays in '%s'",
+        database.folder, pending, len(letters), aside.stem,
+    )  # fmt: skip
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a damaged file; with another first page, where its own says nothing."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("SELECT * FROM events, dead_letters, totals LIMIT 0")
+    except sqlite3.DatabaseError:
+        connection.close()
+        with TemporaryDirectory(dir=path.parent) as folder:
+            copy = _with_new_header(path, Path(folder))
+            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                yield connection
+        return
+    with closing(connection):
+        yield connection
+
+
+def _with_new_header(path: Path, folder: Path) -> Path:
+    """Copy a file, and give the copy the first page of a new spool, which is always the same."""
+    new, copy = folder / "new.db", folder / path.name
+    with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+        schema.prepare(connection)
+    shutil.copy(path, copy)
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        shutil.copy(log, copy.with_name(log.name))
+    page = bytearray(new.read_bytes()[:_PAGE_BYTES])
+    page[_SIZE_IN_PAGES] = (copy.stat().st_size // _PAGE_BYTES).to_bytes(4, "big")
+    with copy.open("r+b") as opened:
+        opened.write(page)
+    return copy
+
+
+def _events(damaged: sqlite3.Connection) -> Iterator[Event]:
+    for row in _rows(damaged, "events", rows.EVENT):
+        with suppress(Damaged, msgspec.ValidationError):
+            yield _event(row)
+
+
+def _dead_letters(damaged: sqlite3.Connection) -> Iterator[DeadLetter]:
+    for row in _rows(damaged, "dead_letters", rows.LETTER):
+        with suppress(Damaged, msgspec.ValidationError):
+            yield DeadLetter(_event(row[:6]), *msgspec.convert(row[6:], tuple[str, float, int]))
+
+
+def _event(row: Sequence[Any]) -> Event:
+    # a damaged cell can hold another type, which SQLite does not mind
+    return rows.event_of(msgspec.convert(row, _EventRow))
+
+
+def _rows(damaged: sqlite3.Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+    """Read what can be read in order: up to the damage, back to it from the end, and within it."""
+    select = f"SELECT seq, {columns} FROM {table}"
+    last = 0
+    try:
+        for seq, *row in damaged.execute(f"{select} ORDER BY seq"):
+            yield tuple(row)
+            last = seq
+        return
+    except sqlite3.DatabaseError:
+        behind = _backwards(damaged, f"{select} WHERE seq > {last} ORDER BY seq DESC")
+    end = behind[-1][0] if behind else _last_number(damaged, table) + 1
+    for seq in range(last + 1, end):
+        yield from _single(damaged, f"SELECT {columns} FROM {table} WHERE seq = {seq}")
+    for _, *row in reversed(behind):
+        yield tuple(row)
+
+
+def _backwards(damaged: sqlite3.Connection, select: str) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    with suppress(sqlite3.DatabaseError):
+        for row in damaged.execute(select):
+            found.append(row)  # noqa: PERF402 - what came before an error counts
+    return found
+
+
+def _single(damaged: sqlite3.Connection, select: str) -> list[tuple[Any, ...]]:
+    try:
+        return damaged.execute(select).fetchall()
+    except sqlite3.DatabaseError:
+        return []
+
+
+def _last_number(damaged: sqlite3.Connection, table: str) -> int:
+    found = _single(damaged, f"SELECT seq FROM sqlite_sequence WHERE name = '{table}'")
+    return int(found[0][0]) if found else 0
+
+
+def _delivered(damaged: sqlite3.Connection) -> int:
+    found = _single(damaged, "SELECT delivered FROM totals")
+    return found[0][0] if found and isinstance(found[0][0], int) else 0
