@@ -101,17 +101,24 @@ def _closed(error: BaseException) -> Closed | None:
 def _wrong(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
     """Return what a person must change; None where nothing is known."""
     if isinstance(error, ssl.SSLError):
-        return tls.failure(error, place(parameters), parameters.host)
+        return _tls(error, parameters)
     if isinstance(error, exceptions.IncompatibleProtocolError):
-        return _other_protocol(parameters)
+        return _no_greeting(parameters)
     closed = _closed(error)
     if closed is None:
         return None
     return _login(closed, parameters) if closed.in_handshake else _use(closed, parameters)
 
 
-def _other_protocol(parameters: pika.ConnectionParameters) -> str | None:
-    if parameters.ssl_options is None and tls.is_spoken_by(parameters):
+def _tls(error: ssl.SSLError, parameters: pika.ConnectionParameters) -> str | None:
+    return tls.failure(error, place(parameters), parameters.host)
+
+
+def _no_greeting(parameters: pika.ConnectionParameters) -> str | None:
+    if parameters.ssl_options is not None:
+        refusal = tls.refusal_after_handshake(parameters)
+        return None if refusal is None else _tls(refusal, parameters)
+    if tls.is_spoken_by(parameters):
         return f"event_broker.url: '{place(parameters)}' speaks TLS; write amqps://"
     return None
 
@@ -175,7 +182,7 @@ def _unavailable(causes: list[BaseException], parameters: pika.ConnectionParamet
     if any("Timeout" in type(cause).__name__ for cause in causes):
         return f"{server} does not answer"
     if any(isinstance(cause, exceptions.IncompatibleProtocolError) for cause in causes):
-        return f"{server} hung up at AMQP's greeting; check host and port"
+        return f"{server} does not greet as RabbitMQ does; check host and port"
     closed = next((found for cause in causes if (found := _closed(cause))), None)
     text = closed.text if closed else type(causes[-1]).__name__
     return f"{server}: connection lost ({text})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pika
@@ -70,15 +72,39 @@ def is_spoken_by(parameters: pika.ConnectionParameters) -> bool:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # nothing is sent but the handshake: the question is what is there, not who
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    address = (parameters.host, parameters.port)
     try:
-        with (
-            socket.create_connection(address, _PROBE_SECONDS) as plain,
-            context.wrap_socket(plain),
-        ):
+        with _handshake(parameters, context):
             return True
     except OSError:
         return False
+
+
+def refusal_after_handshake(parameters: pika.ConnectionParameters) -> ssl.SSLError | None:
+    """Return why the server ends every TLS connection behind its handshake; None if it does not.
+
+    With TLS 1.3 a client's certificate is refused only then. Whoever sends at once, as pika does,
+    finds the connection closed and does not see the reason.
+    """
+    try:
+        with _handshake(parameters, parameters.ssl_options.context) as connection:
+            connection.recv(1)
+    except ssl.SSLError as error:
+        return error
+    except OSError:
+        pass  # it says nothing, or it is gone
+    return None
+
+
+@contextmanager
+def _handshake(
+    parameters: pika.ConnectionParameters, context: ssl.SSLContext
+) -> Iterator[ssl.SSLSocket]:
+    address = (parameters.host, parameters.port)
+    with (
+        socket.create_connection(address, _PROBE_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=parameters.host) as encrypted,
+    ):
+        yield encrypted
 
 
 def _certificate_and_key(options: PikaOptions) -> tuple[str | None, str | None]:

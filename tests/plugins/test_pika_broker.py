@@ -1,0 +1,925 @@
+"""The pika plugin against a real RabbitMQ, read back with pika's own BlockingConnection."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pika
+import psutil
+import pytest
+import trustme
+
+from event_brokers import (
+    BrokerUnavailable,
+    ConfigurationError,
+    Event,
+    RejectedEvents,
+    Secret,
+    SecretUrl,
+    UndeliveredEvents,
+)
+from event_brokers.errors import PublishError
+from event_brokers_pika import PikaOptions, PikaProducer, connection, tls
+from event_brokers_pika.connection import Connection
+from event_brokers_pika.hooks import check, connect
+from servers import RabbitMQ, free_port
+from servers.certificates import chain, pkcs8
+from waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("rabbitmq")
+
+SECONDS_TO_SAY_WHAT_IS_WRONG = 10.0
+PERSISTENT = 2
+
+
+@pytest.fixture
+def name() -> str:
+    """Return the name of a queue that nobody else uses."""
+    return f"queue-{uuid4()}"
+
+
+def an_event(number: int = 0, size: int = 0) -> Event:
+    """Return an event whose body says its number."""
+    return Event.from_dict(
+        {"sender_id": "s", "event": "user", "number": number, "text": "x" * size}
+    )
+
+
+def plain(server: RabbitMQ, name: str | list[str], **given: Any) -> PikaOptions:
+    """Return options for the listener without TLS."""
+    options: dict[str, Any] = {
+        "url": SecretUrl(server.host),
+        "port": server.port,
+        "username": server.username,
+        "password": Secret(server.password),
+        "queue": name,
+    }
+    return PikaOptions(**(options | given))
+
+
+def secure(server: RabbitMQ, name: str, **given: Any) -> PikaOptions:
+    """Return options for the listener with TLS."""
+    options: dict[str, Any] = {
+        "url": SecretUrl(server.tls_url),
+        "queue": name,
+        "ssl_cafile": str(server.certificates.ca),
+    }
+    return PikaOptions(**(options | given))
+
+
+def producer(server: RabbitMQ, name: str, **given: Any) -> PikaProducer:
+    """Return an EventBroker for the listener without TLS."""
+    login = (server.host, server.username, server.password)
+    return PikaProducer(*login, port=server.port, queue=name, **given)
+
+
+@contextmanager
+def connected(options: PikaOptions) -> Iterator[Connection]:
+    """Hand out a connection as the core gets it, and close it."""
+    with closing(connect(options)) as opened:
+        yield opened
+
+
+@contextmanager
+def channel(server: RabbitMQ) -> Iterator[Any]:
+    """Hand out a channel of the plain client."""
+    with server.connection() as plain_client:
+        yield plain_client.channel()
+
+
+def stored(server: RabbitMQ, name: str, count: int, timeout: float = 30.0) -> list[Any]:
+    """Take messages from a queue until it gave so many different ones.
+
+    Returns all of them, in order, each as (method, properties, body).
+    """
+    messages: list[Any] = []
+    with channel(server) as opened:
+
+        def enough() -> bool:
+            message = opened.basic_get(name, auto_ack=True)
+            if message[0] is not None:
+                messages.append(message)
+            return len(ids(messages)) >= count
+
+        wait_until(enough, timeout)
+    return messages
+
+
+def ids(messages: list[Any]) -> list[str]:
+    """Return the events' ids, each once, in the order in which they came first."""
+    return list(dict.fromkeys(properties.message_id for _method, properties, _body in messages))
+
+
+def bodies(messages: list[Any]) -> list[bytes]:
+    """Return the bodies, each once, in the order in which they came first."""
+    return list(dict.fromkeys(body for _method, _properties, body in messages))
+
+
+def exists(server: RabbitMQ, kind: str, name: str) -> bool:
+    """Return whether there is a queue or an exchange of this name."""
+    return name in server.control(f"list_{kind}s", "name").split()
+
+
+def what_is_wrong(attempt: Callable[[], object], kind: type[Exception]) -> str:
+    """Return the sentence with which an attempt fails, which must be soon."""
+    begin = time.monotonic()
+    with pytest.raises(kind) as caught:
+        attempt()
+    assert type(caught.value) is kind
+    assert time.monotonic() - begin < SECONDS_TO_SAY_WHAT_IS_WRONG
+    return str(caught.value)
+
+
+def refusals(options: PikaOptions) -> set[str]:
+    """Return the sentences with which each way to connect refuses; they should be one."""
+    attempts = [partial(attempt, options) for attempt in (connect, check, Connection)]
+    return {what_is_wrong(attempt, ConfigurationError) for attempt in attempts}
+
+
+def test_an_event_arrives_with_its_properties_and_exactly_its_body(
+    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The body is the caller's dictionary and nothing else; the rest travels beside it."""
+    monkeypatch.setenv("RASA_ENVIRONMENT", "production")
+    event = Event.from_dict(
+        {"sender_id": "ünï", "event": "bot", "timestamp": 1528402837.617099, "text": "hé"},
+        event_id="the-id",
+    )
+    with connected(plain(rabbitmq, name)) as opened:
+        opened.publish([event])
+    [(method, properties, body)] = stored(rabbitmq, name, 1)
+    assert body == event.body
+    assert (method.exchange, method.routing_key) == ("", name)
+    assert vars(properties) == {
+        **vars(pika.BasicProperties()),
+        "content_type": "application/json",
+        "message_id": "the-id",
+        "type": "bot",
+        "timestamp": 1528402837,
+        "app_id": "production",
+        "delivery_mode": PERSISTENT,
+        "headers": {"event_id": "the-id", "event_type": "bot"},
+    }
+
+
+def test_an_event_that_names_nothing_has_an_id_and_no_more(
+    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither sender_id, event nor timestamp is required."""
+    monkeypatch.delenv("RASA_ENVIRONMENT", raising=False)
+    with connected(plain(rabbitmq, name)) as opened:
+        opened.publish([Event.from_dict({}, event_id="the-id")])
+    [(_method, properties, body)] = stored(rabbitmq, name, 1)
+    assert body == b"{}"
+    assert (properties.message_id, properties.headers) == ("the-id", {"event_id": "the-id"})
+    assert (properties.type, properties.timestamp, properties.app_id) == (None, None, None)
+
+
+def test_several_queues_get_every_event_through_rasas_exchange(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """The exchange is a durable fanout exchange, bound with an empty key."""
+    queues = [f"{name}-1", f"{name}-2"]
+    events = [an_event(number) for number in range(10)]
+    with connected(plain(rabbitmq, queues)) as opened:
+        opened.publish(events)
+    for queue in queues:
+        messages = stored(rabbitmq, queue, 10)
+        assert bodies(messages) == [event.body for event in events]
+        assert {method.exchange for method, _, _ in messages} == {"rasa-exchange"}
+        assert ["rasa-exchange", queue] in bindings(rabbitmq)
+    assert "rasa-exchange\tfanout\ttrue" in rabbitmq.control(
+        "list_exchanges", "name", "type", "durable"
+    )
+
+
+def bindings(server: RabbitMQ) -> list[list[str]]:
+    """Return source and destination of every binding with an empty key."""
+    columns = ("source_name", "destination_name", "routing_key")
+    lines = server.control("list_bindings", *columns).splitlines()
+    return [line.split("\t")[:2] for line in lines if line.endswith("\t")]
+
+
+def test_one_queue_behind_an_exchange_that_is_named(rabbitmq: RabbitMQ, name: str) -> None:
+    """Whoever names the exchange gets it, so that others can bind to it, too."""
+    with connected(plain(rabbitmq, name, exchange_name=f"{name}-x")) as opened:
+        opened.publish([an_event()])
+    [(method, _properties, _body)] = stored(rabbitmq, name, 1)
+    assert method.exchange == f"{name}-x"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"durable": True, "arguments": {"x-message-ttl": 3_600_000}},
+        {"durable": True, "arguments": {"x-queue-type": "quorum"}},
+        {"durable": True, "arguments": {"x-max-length": 100, "x-queue-mode": "lazy"}},
+        {"durable": False},
+        {"durable": False, "auto_delete": True},
+    ],
+    ids=["ttl", "quorum", "lazy", "transient", "auto-delete"],
+)
+def test_a_queue_that_exists_is_used_as_it_is(
+    rabbitmq: RabbitMQ, name: str, declared: dict[str, Any]
+) -> None:
+    """Whoever made it has decided how it is, also with several queues and an exchange."""
+    with channel(rabbitmq) as made:
+        made.queue_declare(name, **declared)
+    for options in (
+        plain(rabbitmq, name),
+        plain(rabbitmq, [name, f"{name}-2"], exchange_name=f"{name}-x"),
+    ):
+        with connected(options) as opened:
+            opened.publish([an_event()])
+        assert len(stored(rabbitmq, name, 1)) == 1
+
+
+def test_what_rasa_made_is_used_as_it_is(rabbitmq: RabbitMQ, name: str) -> None:
+    """Rasa's exchange does not survive a restart of RabbitMQ, and is no mismatch for that."""
+    exchange = f"{name}-x"
+    with channel(rabbitmq) as rasa:
+        rasa.exchange_declare(exchange, "fanout")
+        rasa.queue_declare(name, durable=True)
+        rasa.queue_bind(name, exchange, "")
+    with connected(plain(rabbitmq, name, exchange_name=exchange)) as opened:
+        opened.publish([an_event()])
+    assert len(stored(rabbitmq, name, 1)) == 1
+    with channel(rabbitmq) as rasa:
+        rasa.exchange_declare(exchange, "fanout")
+        rasa.queue_declare(name, durable=True)
+
+
+@pytest.mark.parametrize("kind", ["direct", "topic", "headers"])
+def test_an_exchange_of_another_type_is_refused_in_words(
+    rabbitmq: RabbitMQ, name: str, kind: str
+) -> None:
+    """Nothing is bound to it; its consumers expect other keys."""
+    with channel(rabbitmq) as made:
+        made.exchange_declare(name, kind)
+    options = plain(rabbitmq, name, exchange_name=name)
+    wanted = (
+        f"event_broker.exchange_name: '{name}' is a {kind} exchange; "
+        "name a fanout exchange, or one that does not exist yet"
+    )
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == wanted
+    assert what_is_wrong(lambda: check(options), ConfigurationError) == wanted
+    assert [name, name] not in bindings(rabbitmq)
+
+
+def test_a_queue_of_another_connection_alone_is_refused_in_words(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """An exclusive queue ends with its owner, so nothing is sent there."""
+    with channel(rabbitmq) as owner:
+        owner.queue_declare(name, exclusive=True)
+        sentence = what_is_wrong(lambda: connect(plain(rabbitmq, name)), ConfigurationError)
+    assert sentence.startswith("event_broker.queue: belongs to another connection (")
+
+
+@pytest.mark.parametrize("option", ["queue", "exchange_name"])
+def test_a_reserved_name_is_refused_in_words(rabbitmq: RabbitMQ, name: str, option: str) -> None:
+    """RabbitMQ keeps names that begin with amq. for itself."""
+    options = plain(rabbitmq, name, **{option: "amq.mine"})
+    sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
+    assert sentence.startswith(f"event_broker.{option}: '127.0.0.1:{rabbitmq.port}' refuses it (")
+    assert "reserved prefix" in sentence
+    assert sentence.endswith("; name another")
+
+
+@pytest.fixture
+def bob(rabbitmq: RabbitMQ) -> Iterator[dict[str, Any]]:
+    """Return the login of a user who may do nothing yet."""
+    rabbitmq.control("add_user", "bob", "bob-canary")
+    yield {"username": "bob", "password": Secret("bob-canary")}
+    rabbitmq.control("delete_user", "bob")
+
+
+def test_a_user_without_a_right_is_told_what_to_grant(
+    rabbitmq: RabbitMQ, name: str, bob: dict[str, Any]
+) -> None:
+    """Each right that is missing has its sentence, one after the other; then it works."""
+
+    def refused(wanted: str, options: PikaOptions) -> None:
+        def deliver() -> None:
+            with connected(options) as opened:
+                opened.publish([an_event()])
+
+        assert what_is_wrong(deliver, ConfigurationError) == wanted
+
+    def grant(configure: str = "", write: str = "", read: str = "") -> None:
+        rabbitmq.control("set_permissions", "bob", configure, write, read)
+
+    server, exchange = f"127.0.0.1:{rabbitmq.port}", f"{name}-x"
+    one, several = (
+        plain(rabbitmq, name, **bob),
+        plain(rabbitmq, name, exchange_name=exchange, **bob),
+    )
+    refused(
+        f"event_broker.virtual_host: '{server}' does not let the user 'bob' into '/'; "
+        "grant it with rabbitmqctl set_permissions",
+        one,
+    )
+    may_not = f"event_broker.username: '{server}' does not let the user 'bob' use "
+    how = "on it with rabbitmqctl set_permissions"
+    grant()
+    refused(f"{may_not}queue '{name}'; grant configure and write {how}", one)
+    grant(name)
+    refused(f"{may_not}exchange 'amq.default'; grant write {how}", one)
+    grant(f"^{name}$", ".*")
+    refused(f"{may_not}exchange '{exchange}'; grant configure, read and write {how}", several)
+    grant(name, ".*")
+    refused(f"{may_not}exchange '{exchange}'; grant configure, read and write {how}", several)
+    grant("", "amq.default")
+    with connected(one) as opened:
+        opened.publish([an_event(1)])
+    assert bodies(stored(rabbitmq, name, 1)) == [an_event(1).body]
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "password": (
+        {"password": Secret("canary")},
+        ("event_broker.password: '{}' refuses the user 'rasa'; check username and password"),
+    ),
+    "user": (
+        {"username": "nobody"},
+        ("event_broker.password: '{}' refuses the user 'nobody'; check username and password"),
+    ),
+    "virtual host": (
+        {"virtual_host": "nowhere"},
+        (
+            "event_broker.virtual_host: '{}' has no 'nowhere'; "
+            "make it with rabbitmqctl add_vhost, or name another"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_person_must_change_is_said_within_seconds(
+    rabbitmq: RabbitMQ, name: str, wrong: str
+) -> None:
+    """Each mistake has its own sentence, in `connect` as in `check`, and it shows no secret."""
+    change, sentence = WRONG[wrong]
+    options = plain(rabbitmq, name, **change)
+    wanted = sentence.format(f"127.0.0.1:{rabbitmq.port}")
+    assert refusals(options) == {wanted}
+
+
+def test_a_full_virtual_host_is_no_mistake_of_the_configuration(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """A limit of connections passes by itself when others end."""
+    rabbitmq.control("set_vhost_limits", '{"max-connections": 0}')
+    try:
+        sentence = what_is_wrong(lambda: connect(plain(rabbitmq, name)), BrokerUnavailable)
+    finally:
+        rabbitmq.control("clear_vhost_limits")
+    assert "connection limit (0) is reached" in sentence
+
+
+def test_a_refused_port_and_an_unknown_host_are_told_apart(name: str) -> None:
+    """Both may pass by themselves, so neither is a mistake of the configuration."""
+    port = free_port()
+    refused = PikaOptions(url=SecretUrl(f"127.0.0.1:{port}"), queue=name)
+    assert what_is_wrong(lambda: check(refused), BrokerUnavailable) == (
+        f"127.0.0.1:{port} refused the connection"
+    )
+    unknown = PikaOptions(url=SecretUrl("broker.invalid"), queue=name)
+    assert what_is_wrong(lambda: check(unknown), BrokerUnavailable) == (
+        "no address found for host 'broker.invalid'"
+    )
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_a_server_that_is_not_rabbitmq_is_called_so(name: str, answer: bytes) -> None:
+    """A web server on the port, or one that hangs up, has its sentence."""
+    with an_answer(answer) as port:
+        options = PikaOptions(url=SecretUrl(f"127.0.0.1:{port}"), queue=name)
+        assert what_is_wrong(lambda: check(options), BrokerUnavailable) == (
+            f"127.0.0.1:{port} does not greet as RabbitMQ does; check host and port"
+        )
+
+
+@contextmanager
+def an_answer(data: bytes) -> Iterator[int]:
+    """Listen on a port and answer every connection with the same bytes."""
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1024)
+            self.request.sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_tls_delivers(rabbitmq: RabbitMQ, name: str) -> None:
+    """The certificate is checked against the authority's file, and the host's name with it."""
+    events = [an_event(number) for number in range(20)]
+    with connected(secure(rabbitmq, name)) as opened:
+        opened.publish(events)
+    assert bodies(stored(rabbitmq, name, 20)) == [event.body for event in events]
+
+
+@pytest.mark.parametrize("source", ["options", "environment"])
+def test_a_client_certificate_reaches_rabbitmq(
+    rabbitmq: RabbitMQ, name: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named by options, or by the environment variables that Rasa knows."""
+    files = (str(rabbitmq.certificates.client_certificate), str(rabbitmq.certificates.client_key))
+    given: dict[str, Any] = {}
+    if source == "options":
+        given = dict(zip(("ssl_certfile", "ssl_keyfile"), files, strict=True))
+    else:
+        monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, files[0])
+        monkeypatch.setenv(tls.KEY_VARIABLE, files[1])
+    with connected(secure(rabbitmq, name, **given)) as opened:
+        opened.publish([an_event()])
+        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
+
+
+def test_rasas_variables_turn_tls_on_for_a_bare_host(
+    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Rasa; and a listener without TLS is never used instead."""
+    files = rabbitmq.certificates
+    monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, str(files.client_certificate))
+    monkeypatch.setenv(tls.KEY_VARIABLE, str(files.client_key))
+    options = plain(rabbitmq, name)
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == (
+        f"event_broker.port: '127.0.0.1:{rabbitmq.port}' does not speak TLS; "
+        "give the port of its TLS listener, or take TLS out"
+    )
+    with connected(plain(rabbitmq, name, port=rabbitmq.tls_port, ssl_cafile=str(files.ca))):
+        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
+
+
+WRONG_TLS: dict[str, tuple[Callable[[RabbitMQ], dict[str, Any]], str]] = {
+    "unknown authority": (
+        lambda server: {"ssl_cafile": str(server.certificates.other_ca)},
+        (
+            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
+            "authority that is not trusted; give the file of that authority"
+        ),
+    ),
+    "authority unknown to the system": (
+        lambda _: {"ssl_cafile": None},
+        (
+            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
+            "authority that is not trusted; give the file of that authority"
+        ),
+    ),
+    "unknown authority, without the host's name": (
+        lambda server: {
+            "ssl_cafile": str(server.certificates.other_ca),
+            "ssl_check_hostname": False,
+        },
+        (
+            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
+            "authority that is not trusted; give the file of that authority"
+        ),
+    ),
+    "TLS on a plain listener": (
+        lambda server: {"url": SecretUrl(f"amqps://localhost:{server.port}")},
+        (
+            "event_broker.port: 'localhost:{port}' does not speak TLS; "
+            "give the port of its TLS listener, or take TLS out"
+        ),
+    ),
+    "plain text on a TLS listener": (
+        lambda server: {
+            "url": SecretUrl(f"amqp://localhost:{server.tls_port}"),
+            "ssl_cafile": None,
+        },
+        "event_broker.url: 'localhost:{tls_port}' speaks TLS; write amqps://",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_TLS)
+def test_what_is_wrong_with_tls_is_said_within_seconds(
+    rabbitmq: RabbitMQ, name: str, wrong: str
+) -> None:
+    """Each mistake has its own sentence, in `connect` as in `check`."""
+    change, sentence = WRONG_TLS[wrong]
+    options = secure(rabbitmq, name, **{"url": local(rabbitmq), **change(rabbitmq)})
+    wanted = sentence.format(port=rabbitmq.port, tls_port=rabbitmq.tls_port)
+    assert refusals(options) == {wanted}
+
+
+def local(server: RabbitMQ, host: str = "localhost") -> SecretUrl:
+    """Return the address of the TLS listener by another name of this machine."""
+    return SecretUrl(f"amqps://{server.username}:{server.password}@{host}:{server.tls_port}")
+
+
+def test_a_certificate_for_another_host_is_refused_unless_told_otherwise(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """The host's name is checked by default; the certificate does not name 0.0.0.0."""
+    options = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"))
+    assert what_is_wrong(lambda: check(options), ConfigurationError) == (
+        f"event_broker.ssl_check_hostname: the certificate of '0.0.0.0:{rabbitmq.tls_port}' is "
+        "not for '0.0.0.0'; use a name it is for"
+    )
+    unchecked = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"), ssl_check_hostname=False)
+    assert check(unchecked)[0].endswith(", TLS without hostname check")
+    with connected(unchecked) as opened:
+        opened.publish([an_event()])
+
+
+def test_a_client_certificate_of_a_strange_authority_is_refused_in_words(
+    rabbitmq: RabbitMQ, name: str, tmp_path: Path
+) -> None:
+    """With TLS 1.3 RabbitMQ says so only after the handshake."""
+    stranger = trustme.CA().issue_cert("client@localhost")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(chain(stranger))
+    key.write_bytes(pkcs8(stranger))
+    options = secure(rabbitmq, name, ssl_certfile=str(certificate), ssl_keyfile=str(key))
+    wanted = (
+        f"event_broker.ssl_certfile: '127.0.0.1:{rabbitmq.tls_port}' refuses the client's "
+        "certificate, or its lack: unknown ca; "
+        "give one that is signed by an authority which RabbitMQ trusts"
+    )
+    assert refusals(options) == {wanted}
+
+
+def test_check_says_what_it_found_and_makes_nothing(rabbitmq: RabbitMQ, name: str) -> None:
+    """Queues and an exchange that are missing are still missing afterwards."""
+    options = secure(rabbitmq, name)
+    place = f"127.0.0.1:{rabbitmq.tls_port}"
+    assert check(options) == [
+        f"connected to {place} as 'rasa', virtual host '/', TLS with hostname check",
+        f"queue '{name}' is missing; it is made at the first connect",
+    ]
+    several = plain(rabbitmq, [name, f"{name}-2"], exchange_name=f"{name}-x")
+    assert check(several) == [
+        f"connected to 127.0.0.1:{rabbitmq.port} as 'rasa', virtual host '/', without TLS",
+        f"queue '{name}' is missing; it is made at the first connect",
+        f"queue '{name}-2' is missing; it is made at the first connect",
+        f"exchange '{name}-x' is missing; it is made at the first connect",
+    ]
+    assert not exists(rabbitmq, "queue", name)
+    assert not exists(rabbitmq, "exchange", f"{name}-x")
+    with connected(several):
+        pass
+    assert check(several)[1:] == [
+        f"queue '{name}' found",
+        f"queue '{name}-2' found",
+        f"exchange '{name}-x' found",
+    ]
+
+
+def test_connect_makes_the_queue(rabbitmq: RabbitMQ, name: str) -> None:
+    """A consumer finds the queue before the first event, and it survives a restart."""
+    with connected(plain(rabbitmq, name)):
+        assert f"{name}\ttrue" in rabbitmq.control("list_queues", "name", "durable")
+
+
+def test_a_queue_that_is_full_gets_the_events_once_there_is_room(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """A nack is not a delivery: the event is kept, and sent again until it is taken."""
+    with channel(rabbitmq) as made:
+        made.queue_declare(
+            name,
+            durable=True,
+            arguments={"x-max-length": 1, "x-overflow": "reject-publish"},
+        )
+    with producer(rabbitmq, name) as broker:
+        published = broker.publish_many([{"number": number} for number in range(4)])
+        error = str(wait_until(lambda: broker.status().last_error))
+        assert error.endswith(" (nack); the queue may have reached its max-length")
+        assert broker.status().pending
+        arrived: set[str] = set()
+        while arrived != set(published):
+            arrived.update(ids(stored(rabbitmq, name, 1)))
+        assert broker.flush(60).delivered == 4
+    assert broker.dead_letters() == []
+
+
+@pytest.mark.parametrize("exchange", [None, "x"], ids=["default", "fanout"])
+def test_a_queue_deleted_while_connected_is_made_again(
+    rabbitmq: RabbitMQ, name: str, exchange: str | None
+) -> None:
+    """An event that no queue took is returned, and counts as delivered only in the new queue."""
+    exchange_name = exchange and f"{name}-{exchange}"
+    with producer(rabbitmq, name, exchange_name=exchange_name) as broker:
+        broker.publish({"number": 0})
+        assert broker.flush(30).delivered == 1
+        with channel(rabbitmq) as other:
+            other.queue_delete(name)
+        published = [broker.publish({"number": number}) for number in range(1, 50)]
+        assert broker.flush(30).delivered == 50
+    assert ids(stored(rabbitmq, name, 49)) == published
+
+
+def test_returned_events_are_counted_in_the_sentence(rabbitmq: RabbitMQ, name: str) -> None:
+    """RabbitMQ confirms what it returns, too; that is no delivery."""
+    with connected(plain(rabbitmq, name)) as opened:
+        with channel(rabbitmq) as other:
+            other.queue_delete(name)
+        with pytest.raises(BrokerUnavailable) as caught:
+            opened.publish([an_event(0), an_event(1)])
+    assert str(caught.value) == "RabbitMQ returned 2 events: NO_ROUTE"
+    assert caught.value.confirmed == frozenset()
+
+
+def test_an_exchange_deleted_while_connected_is_made_again(rabbitmq: RabbitMQ, name: str) -> None:
+    """RabbitMQ closes the channel; the events in flight are sent again."""
+    exchange = f"{name}-x"
+    with producer(rabbitmq, name, exchange_name=exchange) as broker:
+        broker.publish({"number": 0})
+        assert broker.flush(30).delivered == 1
+        with channel(rabbitmq) as other:
+            other.exchange_delete(exchange)
+        published = [broker.publish({"number": number}) for number in range(1, 50)]
+        assert broker.flush(30).delivered == 50
+    assert ids(stored(rabbitmq, name, 50))[1:] == published
+
+
+@contextmanager
+def memory_alarm(server: RabbitMQ) -> Iterator[None]:
+    """Let RabbitMQ find that it has no memory left."""
+    server.control("set_vm_memory_high_watermark", "0")
+    try:
+        yield
+    finally:
+        server.control("set_vm_memory_high_watermark", "0.4")
+
+
+def test_events_wait_for_the_end_of_a_memory_alarm(
+    rabbitmq: RabbitMQ, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """publish() does not wait, delivery waits on the connection it has, and goes on by itself."""
+    with producer(rabbitmq, name) as broker:
+        broker.publish({"number": 0})
+        assert broker.flush(30).delivered == 1
+        with memory_alarm(rabbitmq):
+            for number in range(1, 100):
+                broker.publish({"number": number})
+            wait_until(lambda: "blocks publishers, by a memory or disk alarm" in caplog.text)
+            assert broker.status().delivered == 1
+        assert broker.flush(60).delivered == 100
+        wait_until(lambda: "takes events again" in caplog.text)
+    # each once: nothing was sent again while RabbitMQ held the first attempt back
+    assert len(stored(rabbitmq, name, 100)) == 100
+    assert rabbitmq.control("list_queues", "name", "messages").count(f"{name}\t0") == 1
+
+
+def test_an_alarm_longer_than_the_timeout_is_said(
+    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`blocked_connection_timeout` bounds the wait, and what is said about silence does not."""
+    monkeypatch.setattr(connection, "_STALLED_SECONDS", 1.0)
+    with connected(plain(rabbitmq, name, blocked_connection_timeout=4.0)) as opened:
+        with memory_alarm(rabbitmq):
+            sentence = what_is_wrong(lambda: opened.publish([an_event()]), BrokerUnavailable)
+        assert sentence == "RabbitMQ blocks publishers, by a memory or disk alarm"
+
+
+def test_an_idle_connection_answers_heartbeats(rabbitmq: RabbitMQ, name: str) -> None:
+    """A bot that was silent for many heartbeats publishes at once, on the same connection."""
+
+    def ours() -> tuple[str, int]:
+        [line] = rabbitmq.control("list_connections", "pid", "recv_cnt").splitlines()[-1:]
+        pid, packets = line.split("\t")
+        return pid, int(packets)
+
+    with connected(plain(rabbitmq, name, heartbeat=1)) as opened:
+        pid, packets = ours()
+        wait_until(lambda: ours()[1] >= packets + 6, timeout=60)
+        opened.publish([an_event()])
+        assert ours()[0] == pid
+
+
+def test_a_server_frozen_for_longer_than_the_heartbeat_gets_every_event(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """The connection is given up, and made again when the server answers."""
+    with producer(rabbitmq, name, heartbeat=1) as broker:
+        published = [broker.publish({"number": 0})]
+        assert broker.flush(30).delivered == 1
+        rabbitmq.pause()
+        published += [broker.publish({"number": number}) for number in range(1, 100)]
+        wait_until(lambda: broker.status().state == "retrying", timeout=30)
+        assert broker.status().last_error == f"127.0.0.1:{rabbitmq.port} does not answer"
+        rabbitmq.resume()
+        assert broker.flush(60).delivered == 100
+    assert ids(stored(rabbitmq, name, 100)) == published
+
+
+@pytest.fixture
+def small_messages(rabbitmq: RabbitMQ) -> Iterator[int]:
+    """Let RabbitMQ take no message above a size, and return the size in bytes."""
+
+    def limit(size: int) -> None:
+        rabbitmq.control("eval", f"application:set_env(rabbit, max_message_size, {size}).")
+
+    limit(10_000)
+    yield 10_000
+    limit(134_217_728)
+
+
+def test_an_event_that_is_too_large_is_rejected_alone(
+    rabbitmq: RabbitMQ, name: str, small_messages: int
+) -> None:
+    """RabbitMQ closes the channel over it; the others go on, on the same connection."""
+    events = [an_event(number, small_messages if number in (3, 6) else 10) for number in range(10)]
+    large = [events[3], events[6]]
+    with connected(plain(rabbitmq, name)) as opened:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert caught.value.reasons == {
+            event.id: f"{len(event.body)} bytes are more than the 10000 that RabbitMQ takes"
+            for event in large
+        }
+        left = [event for event in events if event not in large]
+        opened.publish([event for event in left if event.id not in caught.value.confirmed])
+    assert set(bodies(stored(rabbitmq, name, 8))) == {event.body for event in left}
+
+
+def test_the_core_buries_only_what_is_too_large(
+    rabbitmq: RabbitMQ, name: str, small_messages: int
+) -> None:
+    """Every other event arrives, and none of them is a dead letter."""
+    with producer(rabbitmq, name) as broker:
+        events = [{"number": n, "text": "x" * (small_messages if n == 7 else 5)} for n in range(50)]
+        published = broker.publish_many(events)
+        status = broker.flush(60)
+        assert (status.delivered, status.dead_letters) == (49, 1)
+        assert [letter.event.id for letter in broker.dead_letters()] == [published.pop(7)]
+    assert set(ids(stored(rabbitmq, name, 49))) == set(published)
+
+
+def test_closing_releases_threads_and_sockets(rabbitmq: RabbitMQ, name: str) -> None:
+    """A connection leaves nothing behind, and may be closed again."""
+    with connected(plain(rabbitmq, name)) as opened:
+        opened.publish([an_event()])
+    threads, files = set(threading.enumerate()), psutil.Process().num_fds()
+    opened = connect(plain(rabbitmq, name))
+    opened.publish([an_event()])
+    assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
+    opened.close()
+    assert set(threading.enumerate()) == threads
+    assert psutil.Process().num_fds() == files
+
+
+def test_closing_is_not_held_up_by_a_server_that_does_not_answer(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """A frozen server costs some seconds, and neither a thread nor a socket."""
+    with connected(plain(rabbitmq, name)):
+        pass
+    threads, files = set(threading.enumerate()), psutil.Process().num_fds()
+    opened = connect(plain(rabbitmq, name))
+    rabbitmq.pause()
+    opened.close()
+    rabbitmq.resume()
+    assert set(threading.enumerate()) == threads
+    assert psutil.Process().num_fds() == files
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"password": Secret("wrong")}, {"port": 1}, {"virtual_host": "nowhere"}],
+    ids=["password", "port", "virtual host"],
+)
+def test_a_connection_that_failed_leaves_nothing_open(
+    rabbitmq: RabbitMQ, name: str, change: dict[str, Any]
+) -> None:
+    """A broker that keeps us out is asked for days; no try may cost a socket or a thread."""
+    options = plain(rabbitmq, name, **change)
+    for attempt in (connect, Connection):
+        with pytest.raises(PublishError):
+            attempt(options)
+        threads, files = set(threading.enumerate()), psutil.Process().num_fds()
+        for _ in range(3):
+            with pytest.raises(PublishError):
+                attempt(options)
+        assert set(threading.enumerate()) == threads
+        assert psutil.Process().num_fds() == files
+
+
+def test_connections_closed_by_an_administrator_are_made_again(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """In mid-stream and while idle: everything arrives, first occurrences in order."""
+    count = 20_000
+    with producer(rabbitmq, name) as broker:
+        published = []
+        for number in range(count):
+            published.append(broker.publish({"sender_id": "s", "number": number}))
+            if number == count // 2:
+                wait_until(lambda: broker.status().delivered)
+                rabbitmq.control("close_all_connections", "maintenance")
+        assert broker.flush(60).delivered == count
+        rabbitmq.control("close_all_connections", "maintenance")
+        published.append(broker.publish({"sender_id": "s", "number": count}))
+        assert broker.flush(60).delivered == count + 1
+    arrived: dict[str, None] = {}
+    with channel(rabbitmq) as opened:
+        while len(arrived) <= count:
+            method, properties, _body = opened.basic_get(name, auto_ack=True)
+            assert method is not None, f"{len(arrived)} of {count + 1} arrived"
+            arrived[properties.message_id] = None
+    assert list(arrived) == published
+
+
+def test_the_class_of_the_original_documentation_delivers(rabbitmq: RabbitMQ, name: str) -> None:
+    """`PikaProducer(url, username, password, queue=...)` is an EventBroker."""
+    with PikaProducer(
+        f"{rabbitmq.host}:{rabbitmq.port}", rabbitmq.username, rabbitmq.password, queue=name
+    ) as broker:
+        broker.publish({"sender_id": "s", "event": "user"})
+    assert broker.status().delivered == 1
+    assert len(stored(rabbitmq, name, 1)) == 1
+
+
+@pytest.fixture
+def canary(rabbitmq: RabbitMQ) -> Iterator[None]:
+    """Let there be a user `canary` whose password is `canary-password`."""
+    rabbitmq.control("add_user", "canary", "canary-password")
+    rabbitmq.control("set_permissions", "canary", ".*", ".*", ".*")
+    yield
+    rabbitmq.control("delete_user", "canary")
+
+
+@pytest.mark.usefixtures("canary")
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        ("amqp://canary:canary-password@127.0.0.1:{port}", "connected"),
+        ("amqp://canary:canary-password-wrong@127.0.0.1:{port}", "halted"),
+        ("amqp://canary:canary-password@127.0.0.1:{port}/nowhere", "halted"),
+        ("amqps://canary:canary-password@localhost:{tls_port}", "halted"),
+        ("amqp://canary:canary-password@127.0.0.1:1", "retrying"),
+    ],
+)
+def test_no_log_shows_a_secret_or_a_body(
+    rabbitmq: RabbitMQ,
+    name: str,
+    caplog: pytest.LogCaptureFixture,
+    url: str,
+    state: str,
+) -> None:
+    """Not at DEBUG, not by pika's own loggers, whether it works or fails."""
+    caplog.set_level(logging.DEBUG)
+    url = url.format(port=rabbitmq.port, tls_port=rabbitmq.tls_port)
+    broker = PikaProducer(url, queue=name)
+    wait_until(lambda: broker.status().state == state)
+    broker.publish({"text": "canary-body"})
+    if state == "connected":
+        broker.flush(30)
+        with channel(rabbitmq) as other:
+            other.queue_delete(name)
+        broker.publish({"text": "canary-body"})
+        assert broker.close().delivered == 2
+    else:
+        with pytest.raises(UndeliveredEvents) as caught:
+            broker.close(timeout=0)
+        assert "canary-" not in str(caught.value)
+    assert "canary-" not in f"{broker.status()!r} {broker!r} {broker._settings!r}"
+    assert {record.name.partition(".")[0] for record in caplog.records} >= {"event_brokers", "pika"}
+    assert "canary-" not in caplog.text
+
+
+PROGRAM = """
+import sys
+from event_brokers_pika import PikaProducer
+
+broker = PikaProducer(sys.argv[1], queue=sys.argv[2])
+for number in range(5000):
+    broker.publish({"sender_id": str(number % 7), "number": number})
+"""
+
+
+def test_a_program_that_ends_without_close_delivers(rabbitmq: RabbitMQ, name: str) -> None:
+    """The connection's thread goes on until the core has drained."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, rabbitmq.url, name],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    with channel(rabbitmq) as opened:
+        assert opened.queue_declare(name, passive=True).method.message_count == 5000
