@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         PluginError,
         QueueFull,
         RejectedEvents,
+        SpoolError,
         UndeliveredEvents,
     )
     from event_brokers.event import Event
@@ -43,6 +44,7 @@ __all__ = [
     "RejectedEvents",
     "Secret",
     "SecretUrl",
+    "SpoolError",
     "Status",
     "UndeliveredEvents",
     "connect",

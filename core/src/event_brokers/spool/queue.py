@@ -245,10 +245,10 @@ class Spool:
                     raise
                 self._changed_by(change)
                 self._database.checkpoint()
-                self._shrink()
+                self._shrink(above=0)
                 self._ballast.fill()
         else:
-            self._shrink()
+            self._shrink(above=_SHRINK_BYTES)
 
     def _changed_by(self, change: Callable[[Any], int]) -> int:
         def make_change() -> int:
@@ -259,11 +259,11 @@ class Spool:
         self._notify()
         return changed
 
-    def _shrink(self) -> None:
-        """Give room back to the disk, where much of the file is free."""
-        while self._read(rows.free_bytes) > _SHRINK_BYTES:
+    def _shrink(self, above: int) -> None:
+        """Give room back to the disk, where so many bytes of the file and most of it are free."""
+        while (free := self._read(rows.free_bytes)) > above:
             pending, used = self._read(lambda c: (rows.totals(c).pending, rows.used_bytes(c)))
-            if pending and used > _SHRINK_BYTES:
+            if pending and used > free:
                 return
             self._changed_by(lambda connection: rows.shrink(connection, _SHRINK_PAGES))
             if not pending:

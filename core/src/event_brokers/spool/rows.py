@@ -192,7 +192,8 @@ def _values(event: Event) -> tuple[str | bytes | float | None, ...]:
 
 
 def _checksum(event: Event) -> int:
-    return crc32(event.body, crc32(event.id.encode()))
+    beside = f"{event.id} {event.sender_id} {event.type} {event.timestamp}"
+    return crc32(event.body, crc32(beside.encode()))
 
 
 def _is_sound(connection: sqlite3.Connection) -> bool:

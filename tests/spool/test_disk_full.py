@@ -1,0 +1,145 @@
+"""A full disk stops nothing but accepting: what waits leaves, and room comes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from event_brokers import Event, QueueFull, SpoolError
+from event_brokers.spool import Spool
+from scripted_broker import ScriptedBroker
+from spools import accept_until, an_event, drain, ids, open_spool
+from waiting import wait_until
+
+DISK_BYTES = 20 * 1024 * 1024
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with a small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk, and not everywhere")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(spool: Spool) -> list[str]:
+    """Append until the disk is full, and return the ids that were accepted."""
+    accepted = accept_until(SpoolError, lambda number: spool.append([an_event(number)], 0))
+    return [an_event(number).id for number in range(accepted)]
+
+
+def fill_up(disk: Path) -> Path:
+    """Let another program take the last of the room; return its file."""
+    file = disk / "another program's"
+    with file.open("wb", buffering=0) as opened:
+        accept_until(OSError, lambda _: opened.write(bytes(4096)))
+    return file
+
+
+def test_a_full_disk_refuses_events_and_loses_none(disk: Path) -> None:
+    """What was accepted leaves although nothing can be written, and frees the room for more."""
+    spool = open_spool(disk / "spool")
+    accepted = fill(spool)
+    foreign = fill_up(disk)
+    assert ids(drain(spool)) == accepted
+    counts = spool.counts()
+    assert (counts.delivered, counts.pending) == (len(accepted), 0)
+    foreign.unlink()
+    spool.append([an_event(len(accepted))], 0)
+    assert ids(drain(spool)) == [an_event(len(accepted)).id]
+    spool.dispose()
+
+
+def test_a_refused_event_names_its_id_for_a_retry(disk: Path) -> None:
+    """Nobody knows whether a commit that failed was made: the same id makes trying again safe."""
+    spool = open_spool(disk / "spool")
+    accepted = fill(spool)
+    refused = an_event(len(accepted))
+    with pytest.raises(SpoolError) as caught:
+        spool.append([refused], 0)
+    assert caught.value.event_ids == (refused.id,)
+    assert ids(drain(spool)) == accepted
+    spool.append([refused], 0)
+    assert drain(spool) == [refused]
+    spool.dispose()
+
+
+def test_a_program_that_was_killed_on_a_full_disk_starts_and_drains(disk: Path) -> None:
+    """Starting needs no room that is not there."""
+    program = """
+import os, sys
+from pathlib import Path
+from spool_on_a_full_disk import fill, fill_up
+from spools import open_spool
+
+accepted = fill(open_spool(Path(sys.argv[1]) / "spool"))
+fill_up(Path(sys.argv[1]))
+print(len(accepted), flush=True)
+os.kill(os.getpid(), 9)
+"""
+    source = Path(__file__).read_text(encoding="utf-8")
+    modules = disk.parent / "modules"
+    modules.mkdir()
+    (modules / "spool_on_a_full_disk.py").write_text(source, encoding="utf-8")
+    search = os.pathsep.join([str(modules), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", program, disk],
+        env={**os.environ, "PYTHONPATH": search},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == -9, ended.stderr
+    spool = open_spool(disk / "spool")
+    assert len(drain(spool)) == int(ended.stdout)
+    spool.dispose()
+
+
+def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
+    """`publish` raises in the caller's thread; when the broker is back, room comes back too."""
+    scripted = ScriptedBroker()
+    scripted.gate.clear()
+    broker = scripted.start(spool=str(disk / "spool"), max_bytes=2**40)
+    accepted: list[str] = []
+    event = {"sender_id": "a", "text": "x" * 3000}
+    accept_until(SpoolError, lambda _: accepted.append(broker.publish(event)))
+    scripted.gate.set()
+    wait_until(lambda: broker.status().pending == 0)
+    assert list(dict.fromkeys(scripted.ids())) == accepted
+    accepted.append(broker.publish({"sender_id": "a"}))
+    assert broker.close().delivered == len(accepted)
+
+
+def test_the_file_is_bounded_in_bytes(tmp_path: Path) -> None:
+    """`max_bytes` is kept, and what left makes room."""
+    spool = Spool(tmp_path / "spool", "process", None, 1024 * 1024)
+    accepted = accept_until(QueueFull, lambda number: spool.append([an_event(number)], 0))
+    assert 1000 < accepted < 3500
+    with pytest.raises(QueueFull, match=r"bytes of the spool are used and delivery\.max_bytes is"):
+        spool.append([an_event(accepted)], 0)
+    assert len(drain(spool)) == accepted
+    spool.append([an_event(accepted)], 0)
+    spool.dispose()
+
+
+def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
+    """A long outage must not take the disk's room for ever."""
+    spool = open_spool(tmp_path / "spool")
+    file = tmp_path / "spool" / "data" / "events.db"
+    large = [Event.from_dict({"n": number, "text": "x" * 10_000}) for number in range(4000)]
+    spool.append(large, 0)
+    spool.dispose()
+    before = file.stat().st_size
+    assert before > 40_000_000
+    drain(spool)
+    spool.dispose()
+    assert file.stat().st_size < before / 2

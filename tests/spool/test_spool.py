@@ -1,0 +1,249 @@
+"""The queue on disk: who may read it, what it refuses, and what it knows again."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from event_brokers import ConfigurationError, DeadLetter, Event, SpoolError
+from event_brokers.errors import EventBrokersError
+from event_brokers.spool import Spool
+from event_brokers.spool.group_commit import GroupCommit, Request
+from scripted_broker import ScriptedBroker
+from spools import BATCH_BYTES, an_event, ids, open_spool
+from waiting import wait_until
+
+
+def waiting(spool: Spool) -> list[str]:
+    """Return the ids of what waits."""
+    return ids(spool.peek(10_000, BATCH_BYTES))
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    """Events are conversations: files 0600 in folders 0700, whatever the umask."""
+    folder = tmp_path / "new" / "spool"
+    spool = open_spool(folder)
+    spool.append([an_event(1)], 0)
+    spool.acquire()
+    made = [folder, *folder.rglob("*")]
+    found = {path.name: oct(path.stat().st_mode & 0o777) for path in made}
+    assert found == {
+        "spool": "0o700",
+        "data": "0o700",
+        "events.db": "0o600",
+        "events.db-wal": "0o600",
+        "events.db-shm": "0o600",
+        "ballast": "0o600",
+        "commit.lock": "0o600",
+        "delivery.lock": "0o600",
+    }
+    spool.release()
+    spool.dispose()
+
+
+@pytest.mark.parametrize("durability", ["power", "process"])
+def test_what_was_appended_is_there_when_it_is_opened_again(
+    tmp_path: Path, durability: str
+) -> None:
+    """In order, each as it was, with its dead letters and counts."""
+    first = open_spool(tmp_path / "spool", durability)
+    first.append([an_event(number) for number in range(10)], 0)
+    first.settle(["e000000", "e000001"])
+    first.bury([DeadLetter(an_event(2), "refused", 12.5, 7)])
+    first.dispose()
+    again = open_spool(tmp_path / "spool", durability)
+    assert again.peek(100, BATCH_BYTES) == [an_event(number) for number in range(3, 10)]
+    assert again.dead_letters() == [DeadLetter(an_event(2), "refused", 12.5, 7)]
+    counts = again.counts()
+    assert (counts.accepted, counts.delivered, counts.pending, counts.dead_letters) == (10, 2, 7, 1)
+    again.dispose()
+
+
+def test_an_id_that_is_known_is_the_same_event(tmp_path: Path) -> None:
+    """While it waits, and while it is a dead letter; once delivered it is forgotten."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1), an_event(1), an_event(2)], 0)
+    spool.bury([DeadLetter(an_event(1), "refused", 0.0)])
+    spool.append([an_event(1), an_event(2)], 0)
+    assert waiting(spool) == ["e000002"]
+    assert spool.counts().accepted == 2
+    spool.settle(["e000002"])
+    spool.append([an_event(2)], 0)
+    assert waiting(spool) == ["e000002"]
+    assert spool.counts().accepted == 3
+    spool.dispose()
+
+
+def test_a_dead_letter_can_be_sent_again_at_the_end_or_dropped(tmp_path: Path) -> None:
+    """Unknown ids are nothing; the counts are exact."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(number) for number in range(4)], 0)
+    spool.bury([DeadLetter(an_event(number), "refused", 0.0) for number in (0, 1)])
+    assert spool.retry(["e000000", "e000003", "unknown"]) == 1
+    assert spool.drop(["e000001", "unknown"]) == 1
+    assert waiting(spool) == ["e000002", "e000003", "e000000"]
+    counts = spool.counts()
+    assert (counts.accepted, counts.pending, counts.dead_letters) == (3, 3, 0)
+    spool.dispose()
+
+
+def test_a_batch_is_bounded_in_events_and_in_bytes(tmp_path: Path) -> None:
+    """A large event still leaves, alone."""
+    spool = open_spool(tmp_path / "spool")
+    large = Event.from_dict({"text": "x" * 5000}, "large")
+    spool.append([large, an_event(1), an_event(2), an_event(3)], 0)
+    assert ids(spool.peek(10, 100)) == ["large"]
+    assert ids(spool.peek(2, BATCH_BYTES)) == ["large", "e000001"]
+    spool.dispose()
+
+
+def a_file(folder: Path) -> None:
+    """Stand in the way."""
+    folder.write_text("no folder", encoding="utf-8")
+
+
+def a_newer_spool(folder: Path) -> None:
+    """Come from the future."""
+    open_spool(folder).dispose()
+    with closing(sqlite3.connect(folder / "data" / "events.db")) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+
+def another_programs_database(folder: Path) -> None:
+    """Belong to somebody else."""
+    (folder / "data").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "data" / "events.db")) as connection:
+        connection.execute("CREATE TABLE theirs (precious)")
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (a_file, "is a file; name a folder"),
+        (a_newer_spool, "was written by a newer event-brokers; upgrade this one"),
+        (another_programs_database, "holds a database of another program; name another folder"),
+    ],
+)
+def test_what_is_no_spool_is_refused_when_connecting(
+    tmp_path: Path, make: Callable[[Path], None], sentence: str
+) -> None:
+    """In a sentence that names the option, before anything is accepted, and nothing is changed."""
+    make(tmp_path / "spool")
+    with pytest.raises(ConfigurationError) as caught:
+        ScriptedBroker().start(spool=str(tmp_path / "spool"))
+    assert str(caught.value).startswith("event_broker.delivery.spool: '")
+    assert str(caught.value).endswith(sentence)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """The sentence is the operating system's."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"event_broker.delivery.spool: .*: not a direct"):
+        open_spool(tmp_path / "file" / "spool")
+
+
+def test_another_program_that_locks_the_file_is_waited_for(tmp_path: Path) -> None:
+    """Somebody looks into the file with SQLite's own shell: `publish` waits, and succeeds."""
+    spool = open_spool(tmp_path / "spool")
+    with closing(sqlite3.connect(tmp_path / "spool" / "data" / "events.db")) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        appending = threading.Thread(target=spool.append, args=([an_event(1)], 0))
+        appending.start()
+        appending.join(0.2)
+        assert appending.is_alive()
+        shell.rollback()
+        appending.join(20)
+    assert waiting(spool) == ["e000001"]
+    spool.dispose()
+
+
+def test_a_spool_that_was_removed_is_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever deletes the folder means it; what comes afterwards is kept, and the log says so."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1)], 0)
+    for file in (tmp_path / "spool" / "data").iterdir():
+        file.unlink()
+    spool.append([an_event(2)], 0)
+    assert waiting(spool) == ["e000002"]
+    assert "was removed while it was in use; begun anew" in caplog.text
+    spool.dispose()
+
+
+def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(tmp_path: Path) -> None:
+    """Also where dead letters are sent again or dropped meanwhile."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1), an_event(2)], 0)
+    assert not spool.wait_until_left(0)
+    flushing = threading.Thread(target=spool.wait_until_left, args=(None,))
+    flushing.start()
+    spool.bury([DeadLetter(an_event(1), "refused", 0.0)])
+    spool.append([an_event(3)], 0)
+    spool.drop(["e000001"])
+    spool.settle(["e000002"])
+    flushing.join(20)
+    assert not flushing.is_alive()
+    assert waiting(spool) == ["e000003"]
+    spool.dispose()
+
+
+def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
+    """It is no error: the next program delivers it, first and in order."""
+    scripted = ScriptedBroker()
+    scripted.gate.clear()
+    broker = scripted.start(spool=str(tmp_path / "spool"))
+    accepted = [broker.publish({"n": number}) for number in range(5)]
+    status = broker.close(timeout=0)
+    assert (status.state, status.pending) == ("closed", 5)
+    assert broker.status() == status
+    scripted.gate.set()
+    wait_until(lambda: scripted.open == 0)
+    again = ScriptedBroker()
+    with again.start(spool=str(tmp_path / "spool")) as broker:
+        accepted.append(broker.publish({"n": 5}))
+    assert again.ids()[-len(accepted) :] == accepted[-len(again.ids()) :]
+
+
+def test_threads_that_append_at_once_share_commits() -> None:
+    """All that came while one committed are in the next commit."""
+    entered, go_on = threading.Event(), threading.Event()
+    commits: list[list[str]] = []
+
+    def commit(requests: Sequence[Request]) -> None:
+        commits.append([event.id for request in requests for event in request.events])
+        entered.set()
+        assert go_on.wait(20)
+
+    group = GroupCommit(commit)
+    threads = [threading.Thread(target=group.store, args=([an_event(n)],)) for n in range(8)]
+    threads[0].start()
+    assert entered.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    wait_until(lambda: len(group._waiting) == 7)
+    go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert commits[0] == ["e000000"]
+    assert sorted(commits[1]) == [f"e{number:06}" for number in range(1, 8)]
+    assert len(commits) == 2
+
+
+def test_a_commit_that_fails_fails_for_all_that_shared_it() -> None:
+    """Each caller is told, with the ids of its own events."""
+    group = GroupCommit(_failing)
+    for number in (1, 2):
+        with pytest.raises(SpoolError, match="the disk is full") as caught:
+            group.store([an_event(number)])
+        assert caught.value.event_ids == (f"e{number:06}",)
+    assert issubclass(SpoolError, EventBrokersError)
+
+
+def _failing(_requests: object) -> None:
+    raise SpoolError("the disk is full")
