@@ -341,10 +341,14 @@ def test_a_user_without_a_right_is_told_what_to_grant(
     refused(f"{may_not}exchange '{exchange}'; grant configure, read and write {how}", several)
     grant(name, ".*")
     refused(f"{may_not}exchange '{exchange}'; grant configure, read and write {how}", several)
-    grant("", "amq.default")
-    with connected(one) as opened:
-        opened.publish([an_event(1)])
-    assert bodies(stored(rabbitmq, name, 1)) == [an_event(1).body]
+    with connected(plain(rabbitmq, name, exchange_name=exchange)):
+        pass
+    # what the README's table asks for, where everything exists already, and no more
+    for options, rights in ((one, ("", "amq.default")), (several, ("", name, exchange))):
+        grant(*rights)
+        with connected(options) as opened:
+            opened.publish([an_event(1)])
+    assert len(stored(rabbitmq, name, 2)) == 2
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -15,7 +15,7 @@ from event_brokers import ConfigurationError, Event, EventBroker, endpoints
 from event_brokers_pika import PikaOptions, PikaProducer, tls
 from event_brokers_pika.address import Address, parse
 from event_brokers_pika.message import properties
-from event_brokers_pika.parameters import parameters
+from event_brokers_pika.parameters import parameters, place
 from servers.certificates import Certificates
 
 HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{1,5}){0,2}", fullmatch=True)
@@ -138,6 +138,11 @@ def test_a_url_and_options_that_contradict_each_other_are_refused(
     assert refusal(**options) == sentence
 
 
+def test_an_ipv6_address_is_shown_in_brackets() -> None:
+    """What a sentence shows can be copied back into the option."""
+    assert place(parameters(read(url="[::1]:7"))) == "[::1]:7"
+
+
 FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
 
 
@@ -183,6 +188,7 @@ def test_an_unusable_url_is_refused_in_words(url: str, sentence: str) -> None:
         ({"queues": ["a"]}, ["a"], ""),
         ({"queue": ["a", "b", "a"]}, ["a", "b"], "rasa-exchange"),
         ({"queues": ["a", "b"], "exchange_name": "x"}, ["a", "b"], "x"),
+        ({"queues": ("a", "b")}, ["a", "b"], "rasa-exchange"),
         ({"queue": "a", "exchange_name": "rasa-exchange"}, ["a"], "rasa-exchange"),
     ],
 )

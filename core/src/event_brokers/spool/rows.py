@@ -16,6 +16,9 @@ from event_brokers.spool.database import Damaged
 
 EVENT = "event_id, body, sender_id, type, timestamp, checksum"
 LETTER = f"{EVENT}, reason, buried_at, attempts"
+_EventRow = tuple[str, bytes, str | None, str | None, float | None, int]
+_BurialRow = tuple[str, float, int]
+_ALTERED = "a row is not what was written"
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -66,10 +69,11 @@ def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[Event]
     """Return the first events, up to `limit` of them and `size` bytes of bodies, one at least."""
     events: list[Event] = []
     for row in connection.execute(f"SELECT {EVENT} FROM events ORDER BY seq LIMIT ?", (limit,)):
-        size -= len(row[1])
+        event = event_of(row)
+        size -= len(event.body)
         if size < 0 and events:
             break
-        events.append(event_of(row))
+        events.append(event)
     return events
 
 
@@ -145,7 +149,7 @@ def pending_events(connection: sqlite3.Connection) -> Iterator[Event]:
 def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
     """Read every dead letter, oldest first."""
     for row in connection.execute(f"SELECT {LETTER} FROM dead_letters ORDER BY seq"):
-        yield DeadLetter(event_of(row[:6]), *row[6:])
+        yield letter_of(row)
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -179,11 +183,29 @@ def event_of(row: Sequence[Any]) -> Event:
     Raises:
         Damaged: the row is not what was written.
     """
-    *values, checksum = row
+    *values, checksum = _converted(row, _EventRow)
     event = Event(*values)
     if _checksum(event) != checksum:
-        raise Damaged("a row is not what was written")
+        raise Damaged(_ALTERED)
     return event
+
+
+def letter_of(row: Sequence[Any]) -> DeadLetter:
+    """Return the dead letter of a row.
+
+    Raises:
+        Damaged: the row is not what was written.
+    """
+    return DeadLetter(event_of(row[:6]), *_converted(row[6:], _BurialRow))
+
+
+def _converted(row: Sequence[Any], wanted: Any) -> Sequence[Any]:
+    """Return the row, if its cells have the types they were written with."""
+    try:
+        converted: Sequence[Any] = msgspec.convert(row, wanted)
+    except msgspec.ValidationError as error:
+        raise Damaged(_ALTERED) from error
+    return converted
 
 
 def _values(event: Event) -> tuple[str | bytes | float | None, ...]:

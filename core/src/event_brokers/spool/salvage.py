@@ -6,14 +6,12 @@ import logging
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import msgspec
 
 from event_brokers.buffer import DeadLetter
 from event_brokers.errors import SpoolError
@@ -26,7 +24,6 @@ logger = logging.getLogger("event_brokers")
 _UNREAD = ".unread"  # set aside, and not yet read to the end
 _PAGE_BYTES = 4096
 _SIZE_IN_PAGES = slice(28, 32)  # where the first page tells it: SQLite's file format, section 1.3
-_EventRow = tuple[str, bytes, str | None, str | None, float | None, int]
 
 
 def replace(database: Database, damage: Damaged) -> None:
@@ -116,19 +113,14 @@ def _with_new_header(path: Path, folder: Path) -> Path:
 
 def _events(damaged: sqlite3.Connection) -> Iterator[Event]:
     for row in _rows(damaged, "events", rows.EVENT):
-        with suppress(Damaged, msgspec.ValidationError):
-            yield _event(row)
+        with suppress(Damaged):
+            yield rows.event_of(row)
 
 
 def _dead_letters(damaged: sqlite3.Connection) -> Iterator[DeadLetter]:
     for row in _rows(damaged, "dead_letters", rows.LETTER):
-        with suppress(Damaged, msgspec.ValidationError):
-            yield DeadLetter(_event(row[:6]), *msgspec.convert(row[6:], tuple[str, float, int]))
-
-
-def _event(row: Sequence[Any]) -> Event:
-    # a damaged cell can hold another type, which SQLite does not mind
-    return rows.event_of(msgspec.convert(row, _EventRow))
+        with suppress(Damaged):
+            yield rows.letter_of(row)
 
 
 def _rows(damaged: sqlite3.Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:

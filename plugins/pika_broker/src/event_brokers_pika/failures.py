@@ -51,8 +51,6 @@ def meaning(
         parameters: of the connection, for the words.
         confirmed: ids of the events that RabbitMQ confirmed before.
     """
-    if isinstance(error, PublishError):
-        return error
     causes = list(_causes(error))
     wrong = next((found for cause in causes if (found := _wrong(cause, parameters))), None)
     if wrong is not None:

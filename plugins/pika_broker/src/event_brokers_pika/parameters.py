@@ -40,4 +40,5 @@ def parameters(options: PikaOptions) -> pika.ConnectionParameters:
 
 def place(parameters: pika.ConnectionParameters) -> str:
     """Return where RabbitMQ is, in words that hold no password."""
-    return f"{parameters.host}:{parameters.port}"
+    host = f"[{parameters.host}]" if ":" in parameters.host else parameters.host
+    return f"{host}:{parameters.port}"
