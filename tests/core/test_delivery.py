@@ -113,6 +113,63 @@ def test_a_rejected_batch_is_narrowed_until_the_culprit_is_found() -> None:
     assert scripted.ids() == ids[:7] + ids[8:]
 
 
+def failing_on(scripted: ScriptedBroker, number: int, failure: Exception) -> None:
+    """Let every batch fail that holds one event."""
+
+    def fail(events: Sequence[Event]) -> None:
+        scripted.publishes.append(fail)
+        if any(event.body == b'{"number":%d}' % number for event in events):
+            raise failure
+
+    scripted.publishes.append(fail)
+
+
+def test_an_unforeseen_failure_is_narrowed_to_the_event_that_fails_alone() -> None:
+    """What stands before it is delivered; what waits behind it has a reason that anyone can see."""
+    scripted = ScriptedBroker()
+    failing_on(scripted, 70, ValueError("canary"))
+    with scripted.start() as broker:
+        ids = broker.publish_many([{"number": number} for number in range(100)])
+        reason = wait_until(
+            lambda: next((s for s in [broker.status().last_error or ""] if "alone" in s), "")
+        )
+        assert scripted.ids() == ids[:70]
+        assert reason.startswith(f"event {ids[70]} fails alone: ValueError at test_delivery.py:")
+        assert broker.status().state == "retrying"
+        assert broker.status().pending == 30
+        scripted.publishes.clear()
+        assert broker.flush(20).delivered == 100
+    assert scripted.ids() == ids
+
+
+def test_an_event_that_failed_alone_often_enough_is_a_dead_letter() -> None:
+    """Only where `max_attempts` says so; the others go on, and reason and count are kept."""
+    scripted = ScriptedBroker()
+    failing_on(scripted, 3, ValueError("canary"))
+    with scripted.start(max_attempts=5) as broker:
+        ids = broker.publish_many([{"number": number} for number in range(10)])
+        status = broker.flush(20)
+        (letter,) = broker.dead_letters()
+    assert (status.delivered, status.dead_letters) == (9, 1)
+    assert scripted.ids() == ids[:3] + ids[4:]
+    assert (letter.event.id, letter.attempts) == (ids[3], 5)
+    assert letter.reason.startswith("ValueError at test_delivery.py:")
+    assert scripted.batches.count([ids[3]]) == 5
+
+
+@pytest.mark.parametrize(
+    "failure", [BrokerUnavailable("gone"), OSError("reset"), ConfigurationError("no access")]
+)
+def test_a_broker_that_is_down_never_makes_dead_letters(failure: Exception) -> None:
+    """`max_attempts` is for events, not for outages, however many attempts they take."""
+    scripted = ScriptedBroker()
+    scripted.publishes.extend([failure] * 20)
+    with scripted.start(max_attempts=1) as broker:
+        broker.publish({})
+        status = broker.flush(20)
+    assert (status.delivered, status.dead_letters) == (1, 0)
+
+
 def test_a_batch_stays_below_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many events nor large ones make a batch without end; one event always goes."""
     monkeypatch.setattr(delivery, "BATCH_BYTES", 100)
@@ -148,6 +205,20 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
     assert len(recovered) == 1
 
 
+def test_another_configuration_error_is_said_too(caplog: pytest.LogCaptureFixture) -> None:
+    """A person who put one mistake right must read of the next one, once."""
+    scripted = ScriptedBroker()
+    first, second = ConfigurationError("wrong password"), ConfigurationError("no such table")
+    scripted.connects.extend([first] * 3 + [second] * 3)
+    with scripted.start() as broker:
+        broker.publish({})
+        broker.flush(20)
+    halted = [record.message for record in caplog.records if "halted" in record.message]
+    assert len(halted) == 2
+    assert "wrong password" in halted[0]
+    assert "no such table" in halted[1]
+
+
 def test_an_outage_is_two_log_lines_however_long_it_lasts(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -177,6 +248,28 @@ def test_a_sentence_from_a_plugin_is_shown_without_secrets() -> None:
         sentence = wait_until(lambda: broker.status().last_error)
         scripted.connects.clear()
     assert sentence == "OSError: no login with *** at amqp://me:***@host/"
+
+
+def test_no_log_holds_what_an_error_says_of_events_or_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also at DEBUG, where the cause is shown: frames and types, never texts and values."""
+    caplog.set_level(logging.DEBUG)
+    scripted = ScriptedBroker()
+
+    def fail(events: Sequence[Event]) -> None:
+        try:
+            raise ValueError(f"bad value: {events[0].body!r}")
+        except ValueError as error:
+            raise BrokerUnavailable("the broker is ill") from error
+
+    scripted.publishes.extend([ValueError("canary"), fail])
+    with scripted.start() as broker:
+        broker.publish({"text": "canary"})
+        broker.flush(20)
+    assert "the cause: " in caplog.text
+    assert "ValueError" in caplog.text
+    assert "canary" not in caplog.text
 
 
 def test_a_connect_hook_that_returns_nothing_is_named() -> None:

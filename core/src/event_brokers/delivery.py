@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from event_brokers import program_exit
@@ -44,6 +45,32 @@ class State(str, Enum):
     RETRYING = "retrying"
     HALTED = "halted"
     CLOSED = "closed"
+
+
+class _Unforeseen(EventBrokersError):
+    """A plugin's `publish` failed in a way of which the core knows nothing.
+
+    Says which error it was and where it came about, but not its text: that may hold an event.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        super().__init__(f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}")
+
+
+class _Frames:
+    """Where an error and those behind it came about, without what they say; made when logged."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __str__(self) -> str:
+        parts = []
+        error: BaseException | None = self._error
+        while error is not None:
+            parts += [type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]
+            error = error.__cause__ or error.__context__
+        return "".join(parts)
 
 
 class Delivery:
@@ -158,15 +185,16 @@ class Delivery:
             self._queue.settle(getattr(error, "confirmed", ()))
             raise
         except BaseException as error:
-            self._narrow(error, events)
-            raise
+            unforeseen = _Unforeseen(error)
+            self._narrow(unforeseen, events)
+            raise unforeseen from error
         else:
             # before settling: whoever waits for the last event finds the state up to date
             self._succeeded()
             self._queue.settle([event.id for event in events])
             self._batch_limit = min(BATCH_EVENTS, self._batch_limit * 2)
 
-    def _narrow(self, error: BaseException, events: Sequence[Event]) -> None:
+    def _narrow(self, error: _Unforeseen, events: Sequence[Event]) -> None:
         """Look for the event on which a plugin fails in a way that it does not foresee."""
         if len(events) > 1:
             self._batch_limit = len(events) // 2
@@ -225,7 +253,7 @@ class Delivery:
             level = logging.ERROR if state is State.HALTED else logging.WARNING
             text = "%s: %s: %s; next attempt in %.1f s"
             logger.log(level, text, self._name, state.value, sentence, delay)
-            self._log_cause(error)
+            logger.debug("%s: the cause: %s", self._name, _Frames(error))
         self._note(state, sentence)
         self._no_delay.clear()
         # whoever abandons says so first and then sets the event: nothing is missed here
@@ -240,11 +268,6 @@ class Delivery:
     def _note(self, state: State, last_error: str | None) -> None:
         self._state, self._last_error = state, last_error
         self._queue.note(Condition(state.value, last_error))
-
-    def _log_cause(self, error: BaseException) -> None:
-        if logger.isEnabledFor(logging.DEBUG):
-            cause = "".join(traceback.format_exception(error))
-            logger.debug("%s: the cause: %s", self._name, mask(cause, self._secrets))
 
     def _delay(self, state: State) -> float:
         """Return the seconds until the next attempt: exponential, with jitter, capped."""
