@@ -200,6 +200,9 @@ class Database:
     def _in_words(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:
+            # SQLite quotes in its error what stands where a name should be
+            raise Damaged("the names of its tables cannot be read") from error
         except sqlite3.Error as error:
             raise _worded(self.path, error) from error
         except OSError as error:

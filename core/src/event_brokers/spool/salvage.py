@@ -22,6 +22,7 @@ from event_brokers.spool.database import Damaged, Database, reason
 logger = logging.getLogger("event_brokers")
 
 _UNREAD = ".unread"  # set aside, and not yet read to the end
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 _PAGE_BYTES = 4096
 _SIZE_IN_PAGES = slice(28, 32)  # where the first page tells it: SQLite's file format, section 1.3
 
@@ -84,7 +85,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("SELECT * FROM events, dead_letters, totals LIMIT 0")
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         connection.close()
         with TemporaryDirectory(dir=path.parent) as folder:
             copy = _with_new_header(path, Path(folder))
@@ -132,7 +133,7 @@ def _rows(damaged: sqlite3.Connection, table: str, columns: str) -> Iterator[tup
             yield tuple(row)
             last = seq
         return
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         behind = _backwards(damaged, f"{select} WHERE seq > {last} ORDER BY seq DESC")
     end = behind[-1][0] if behind else _last_number(damaged, table) + 1
     for seq in range(last + 1, end):
@@ -143,7 +144,7 @@ def _rows(damaged: sqlite3.Connection, table: str, columns: str) -> Iterator[tup
 
 def _backwards(damaged: sqlite3.Connection, select: str) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
-    with suppress(sqlite3.DatabaseError):
+    with suppress(*_UNREADABLE):
         for row in damaged.execute(select):
             found.append(row)  # noqa: PERF402 - what came before an error counts
     return found
@@ -152,7 +153,7 @@ def _backwards(damaged: sqlite3.Connection, select: str) -> list[tuple[Any, ...]
 def _single(damaged: sqlite3.Connection, select: str) -> list[tuple[Any, ...]]:
     try:
         return damaged.execute(select).fetchall()
-    except sqlite3.DatabaseError:
+    except _UNREADABLE:
         return []
 
 
