@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import select
+import socket
 import socketserver
 import subprocess
 import sys
@@ -42,6 +44,7 @@ pytestmark = pytest.mark.xdist_group("rabbitmq")
 
 SECONDS_TO_SAY_WHAT_IS_WRONG = 10.0
 PERSISTENT = 2
+QUEUE_DECLARE = b"\x00\x32\x00\x0a"  # class and method, AMQP 0-9-1, section 1.7.2.1
 
 
 @pytest.fixture
@@ -132,13 +135,17 @@ def exists(server: RabbitMQ, kind: str, name: str) -> bool:
     return name in server.control(f"list_{kind}s", "name").split()
 
 
-def what_is_wrong(attempt: Callable[[], object], kind: type[Exception]) -> str:
+def what_is_wrong(
+    attempt: Callable[[], object],
+    kind: type[Exception],
+    seconds: float = SECONDS_TO_SAY_WHAT_IS_WRONG,
+) -> str:
     """Return the sentence with which an attempt fails, which must be soon."""
     begin = time.monotonic()
     with pytest.raises(kind) as caught:
         attempt()
     assert type(caught.value) is kind
-    assert time.monotonic() - begin < SECONDS_TO_SAY_WHAT_IS_WRONG
+    assert time.monotonic() - begin < seconds
     return str(caught.value)
 
 
@@ -409,23 +416,42 @@ def test_a_refused_port_and_an_unknown_host_are_told_apart(name: str) -> None:
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
 def test_a_server_that_is_not_rabbitmq_is_called_so(name: str, answer: bytes) -> None:
     """A web server on the port, or one that hangs up, has its sentence."""
-    with an_answer(answer) as port:
+    with a_listener(Answer, answer) as port:
         options = PikaOptions(url=SecretUrl(f"127.0.0.1:{port}"), queue=name)
         assert what_is_wrong(lambda: check(options), BrokerUnavailable) == (
             f"127.0.0.1:{port} does not greet as RabbitMQ does; check host and port"
         )
 
 
+class Answer(socketserver.BaseRequestHandler):
+    """Answers with the bytes that the listener was given."""
+
+    def handle(self) -> None:
+        self.request.recv(1024)
+        self.request.sendall(self.server.given)  # type: ignore[attr-defined]
+
+
+class FallSilent(socketserver.BaseRequestHandler):
+    """Relays to the port that the listener was given, and nothing more once a queue is declared."""
+
+    def handle(self) -> None:
+        given = ("127.0.0.1", self.server.given)  # type: ignore[attr-defined]
+        with socket.create_connection(given) as server:
+            ends = {self.request: server, server: self.request}
+            content = b"\0"
+            while content and QUEUE_DECLARE not in content:
+                [source, *_], _, _ = select.select(list(ends), [], [])
+                content = source.recv(65_536)
+                ends[source].sendall(content)
+            while self.request.recv(65_536):
+                pass
+
+
 @contextmanager
-def an_answer(data: bytes) -> Iterator[int]:
-    """Listen on a port and answer every connection with the same bytes."""
-
-    class Answer(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(1024)
-            self.request.sendall(data)
-
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+def a_listener(handler: type[socketserver.BaseRequestHandler], given: bytes | int) -> Iterator[int]:
+    """Listen on a port, and hand every connection to the handler."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.given = given  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server.server_address[1]
@@ -729,6 +755,16 @@ def test_a_server_frozen_for_longer_than_the_heartbeat_gets_every_event(
     assert ids(stored(rabbitmq, name, 100)) == published
 
 
+def test_a_server_that_falls_silent_amid_connecting_is_given_up(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """An answer that never comes ends `connect`, also where heartbeats are turned off."""
+    with a_listener(FallSilent, rabbitmq.port) as port:
+        options = plain(rabbitmq, name, port=port, heartbeat=0)
+        sentence = what_is_wrong(lambda: connect(options), BrokerUnavailable, seconds=25.0)
+    assert sentence == f"127.0.0.1:{port} does not answer"
+
+
 @pytest.fixture
 def small_messages(rabbitmq: RabbitMQ) -> Iterator[int]:
     """Let RabbitMQ take no message above a size, and return the size in bytes."""
@@ -825,7 +861,7 @@ def test_connections_closed_by_an_administrator_are_made_again(
     rabbitmq: RabbitMQ, name: str
 ) -> None:
     """In mid-stream and while idle: everything arrives, first occurrences in order."""
-    count = 20_000
+    count = 5_000
     with producer(rabbitmq, name) as broker:
         published = []
         for number in range(count):

@@ -16,6 +16,8 @@ from event_brokers_pika.failures import is_not_found, meaning, type_of_existing_
 from event_brokers_pika.options import PikaOptions
 from event_brokers_pika.parameters import parameters, place
 
+_HEARTBEAT_SECONDS = 2  # pika finds silence within twice this and ten seconds
+
 
 def prepare(options: PikaOptions) -> None:
     """Make the queues, the exchange and the bindings that are missing.
@@ -67,6 +69,8 @@ def _found(there: bool) -> str:
 @contextmanager
 def _connected(wanted: pika.ConnectionParameters) -> Iterator[pika.BlockingConnection]:
     connection = None
+    # pika waits for an answer as long as there are heartbeats, and without them for ever
+    wanted.heartbeat = _HEARTBEAT_SECONDS
     try:
         connection = pika.BlockingConnection(wanted)
         yield connection
