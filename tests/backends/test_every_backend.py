@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import event_brokers
-from backends.conftest import Backend
+from servers.backends import Backend
 from waiting import wait_until
 
 EVENTS = [

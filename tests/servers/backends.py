@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ
-from servers.process import ServerProcess
+from . import Kafka, MariaDB, PostgreSQL, RabbitMQ, ServerProcess
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,12 @@ class Backend:
     section: dict[str, Any]
     read: Callable[[], list[Arrived]]
     server: ServerProcess | None
+
+    def at(self, port: int) -> dict[str, Any]:
+        """Return the section for another port of the same server."""
+        if self.section["type"] == "kafka":
+            return {**self.section, "url": f"127.0.0.1:{port}"}
+        return {**self.section, "port": port}
 
 
 QUERY = "SELECT data, event_id, sender_id, type_name FROM {table} ORDER BY id"
