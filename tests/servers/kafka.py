@@ -36,7 +36,9 @@ class Kafka(ServerProcess):
     """Kafka with one listener for each of its four security protocols.
 
     `username` logs in with SASL mechanism PLAIN, `scram_username` with SCRAM-SHA-256 and
-    SCRAM-SHA-512. The SSL listener requires a client certificate, the SASL_SSL listener none.
+    SCRAM-SHA-512. The SSL listener requires a client certificate, the SASL_SSL listener none. One
+    more PLAINTEXT listener, `port_behind_proxy`, is advertised as `proxy_port`, where nobody
+    listens but the proxy that a test puts there.
     With `automatic_topics` off, only topics that somebody created exist.
     """
 
@@ -53,12 +55,12 @@ class Kafka(ServerProcess):
         self.sasl_plaintext_port = free_port()
         self.ssl_port = free_port()
         self.sasl_ssl_port = free_port()
+        self.port_behind_proxy = free_port()
+        self.proxy_port = free_port()
         self._controller_port = free_port()
         self.automatic_topics = automatic_topics
         self._certificates = certificates
-        super().__init__(
-            [self.plaintext_port, self.sasl_plaintext_port, self.ssl_port, self.sasl_ssl_port]
-        )
+        super().__init__([*self._listeners().values(), self.port_behind_proxy])
 
     @classmethod
     def missing(cls) -> str | None:
@@ -108,9 +110,16 @@ class Kafka(ServerProcess):
         )
 
     def _properties(self) -> dict[str, str]:
-        ports = {**self._listeners(), "CONTROLLER": self._controller_port}
+        ports = {
+            **self._listeners(),
+            "PROXIED": self.port_behind_proxy,
+            "CONTROLLER": self._controller_port,
+        }
         listeners = [f"{name}://{self.host}:{port}" for name, port in ports.items()]
-        advertised = [f"{protocol}://{self.bootstrap(protocol)}" for protocol in self._listeners()]
+        advertised = [
+            *(f"{protocol}://{self.bootstrap(protocol)}" for protocol in self._listeners()),
+            f"PROXIED://{self.host}:{self.proxy_port}",
+        ]
         mechanisms = ("PLAIN", *SCRAM_MECHANISMS)
         return {
             "process.roles": "broker,controller",
@@ -120,7 +129,8 @@ class Kafka(ServerProcess):
             "advertised.listeners": ",".join(advertised),
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": ",".join(
-                ["CONTROLLER:PLAINTEXT", *(f"{name}:{name}" for name in self._listeners())]
+                ["CONTROLLER:PLAINTEXT", "PROXIED:PLAINTEXT"]
+                + [f"{name}:{name}" for name in self._listeners()]
             ),
             "inter.broker.listener.name": "PLAINTEXT",
             "sasl.enabled.mechanisms": ",".join(mechanisms),
