@@ -146,6 +146,7 @@ class Delivery:
             except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
                 self._failed(State.RETRYING, error)
         self._queue.release()
+        self._queue.dispose()  # whoever abandoned this thread has done so before it ended
 
     def _is_done(self) -> bool:
         return self._finishing and not self._queue.counts().pending

@@ -179,8 +179,12 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        try:
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _lock(self) -> None:
@@ -217,9 +221,9 @@ def reason(error: OSError) -> str:
 
 
 def _worded(path: Path, error: sqlite3.Error) -> Exception:
-    # Python 3.10 gives no codes, only SQLite's English text
+    # Python 3.10 gives no codes, only SQLite's English text, and none that it cannot decode
     text = str(error)
-    if any(words in text for words in _DAMAGE):
+    if not text or any(words in text for words in _DAMAGE):
         return Damaged(text.partition(" column ")[0])
     if "is full" in text:
         return DiskFull(f"'{path.parent.parent}': the disk is full")

@@ -199,9 +199,9 @@ class Spool:
         self._repaired(lambda: self._insert(requests))
 
     def _insert(self, requests: Sequence[Request]) -> None:
-        if not self._ballast.fill():
-            raise DiskFull(f"'{self._folder}': the disk is full")
         with self._database.transaction() as connection:
+            if not self._ballast.fill():
+                raise DiskFull(f"'{self._folder}': the disk is full")
             for request in requests:
                 request.error = self._refusal(connection, request.events)
                 if request.error is None:
