@@ -267,7 +267,8 @@ class EventBroker:
 
     def _last_error(self, pending: int, condition: Condition | None) -> str | None:
         reason = condition.last_error if condition else None
-        if pending < (self._settings.delivery.max_pending or MAX_PENDING):
+        most = _max_pending(self._settings.delivery)
+        if most is None or pending < most:
             return reason
         full = f"the queue is full: {pending} events wait"
         return full if reason is None else f"{full}; {reason}"
@@ -289,6 +290,13 @@ async def _in_thread(call: Callable[[], Status]) -> Status:
     import asyncio  # noqa: PLC0415 - whoever calls this has it; everybody else is spared 40 ms
 
     return await asyncio.to_thread(call)
+
+
+def _max_pending(delivery: DeliveryOptions) -> int | None:
+    """Return how many events may wait; None for a spool that is bounded by its bytes alone."""
+    if delivery.spool is None:
+        return delivery.max_pending or MAX_PENDING
+    return delivery.max_pending
 
 
 def _queue_maker(delivery: DeliveryOptions) -> Callable[[], Queue]:

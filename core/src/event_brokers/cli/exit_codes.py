@@ -11,6 +11,7 @@ from event_brokers.errors import (
     InvalidEvent,
     QueueFull,
     RejectedEvents,
+    SpoolError,
     UndeliveredEvents,
 )
 
@@ -36,7 +37,7 @@ MEANINGS = {
     ExitCode.EX_NOINPUT: "a file cannot be read; nothing was sent",
     ExitCode.EX_UNAVAILABLE: "the broker or something installed does not work",
     ExitCode.EX_SOFTWARE: "a bug; --debug shows where",
-    ExitCode.EX_IOERR: "nobody reads what the command writes",
+    ExitCode.EX_IOERR: "the spool cannot be used, or nobody reads the output",
     ExitCode.EX_TEMPFAIL: "events were not delivered; try again later",
     ExitCode.EX_CONFIG: "endpoints.yml or the broker must be changed first",
 }
@@ -47,6 +48,7 @@ _CODES: tuple[tuple[type[EventBrokersError], ExitCode], ...] = (
     (InvalidEvent, ExitCode.EX_DATAERR),
     (RejectedEvents, ExitCode.EX_DATAERR),
     (QueueFull, ExitCode.EX_TEMPFAIL),
+    (SpoolError, ExitCode.EX_IOERR),
     (UndeliveredEvents, ExitCode.EX_TEMPFAIL),
 )
 

@@ -46,7 +46,7 @@ class Line(msgspec.Struct, frozen=True):
         if len(self.content) > LONGEST_LINE:
             raise InvalidEvent(f"the line is longer than {LONGEST_LINE // 1024**2} MiB")
         try:
-            value = json.loads(self.content.decode("utf-8-sig"))
+            value = json.loads(self.content.rstrip().decode("utf-8-sig"))
         except UnicodeDecodeError:
             raise InvalidEvent("not UTF-8 text") from None
         except json.JSONDecodeError as error:

@@ -46,6 +46,8 @@ class StopSignals:
         """Let a signal raise Stopped, also one that was noted just before."""
         self._may_raise = True
         try:
+            if self.received is not None:
+                raise Stopped
             yield
         finally:
             self._may_raise = False
