@@ -53,9 +53,16 @@ def _options(installed: InstalledPlugin) -> list[OptionDescription]:
     return describe(installed.plugin.options_class)
 
 
+class _Console(Console):
+    """Lets the program say how it ends when nobody reads any more; rich would end it here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _show(installed: Sequence[InstalledPlugin]) -> None:
     width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    console = Console(markup=False, highlight=False, emoji=False, width=width)
+    console = _Console(markup=False, highlight=False, emoji=False, width=width)
     if not installed:
         names = ", ".join(sorted(plugins.DISTRIBUTIONS.values()))
         console.print(f"no plugin is installed; pip install one of {names}")
