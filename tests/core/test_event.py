@@ -150,7 +150,7 @@ def test_sender_type_and_timestamp_are_read_where_they_are() -> None:
     assert Event.from_dict({"timestamp": 10**400}).timestamp is None
 
 
-@pytest.mark.parametrize("event_id", ["", "x" * 256, "ü" * 128, "a\nb", "\ud800", 7])
+@pytest.mark.parametrize("event_id", ["", "x" * 256, "ü" * 128, "a\nb", "\ud800", "a ", " a", 7])
 def test_an_unusable_id_is_refused(event_id: Any) -> None:
     """An id fits into an AMQP short string and into a header."""
     with pytest.raises(InvalidEvent, match=r"^event_id: "):

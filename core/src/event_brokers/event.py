@@ -90,6 +90,9 @@ def _checked_id(event_id: object) -> str:
         raise InvalidEvent(f"event_id: {_type_name(event_id)} is not text")
     if not event_id.isprintable() or not 1 <= len(event_id.encode()) <= _ID_BYTES:
         raise InvalidEvent(f"event_id: give 1 to {_ID_BYTES} bytes of printable text")
+    if event_id != event_id.strip():
+        # MySQL compares without blanks at the end, and would take two ids for one
+        raise InvalidEvent("event_id: give text that neither begins nor ends with a blank")
     return event_id
 
 

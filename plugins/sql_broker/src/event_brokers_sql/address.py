@@ -63,10 +63,11 @@ def place(url: URL) -> str:
 
 
 def database_file(url: URL) -> Path | None:
-    """Return the file of an SQLite database; None for every other database."""
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    """Return the file of an SQLite database; None for others, and where a URI names it."""
+    database = url.database or ":memory:"
+    if url.get_backend_name() != "sqlite" or database.startswith((":memory:", "file:")):
         return None
-    return Path(str(url.database))
+    return Path(database)
 
 
 def _full_url(given: str) -> URL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from event_brokers_sql import schema
 from event_brokers_sql.address import database_file, database_url, driver_arguments, place
 from event_brokers_sql.failures import meaning
 from event_brokers_sql.options import SQLOptions
+from event_brokers_sql.packet import largest_statement, refuse_too_large
 
 _ASKED_AT_ONCE = 500
 
@@ -39,6 +41,9 @@ class Connection:
         try:
             with _told(self._url), self._engine.connect() as connection:
                 schema.prepare(connection, self._table)
+                self._largest = largest_statement(connection)
+                unicode = schema.holds_unicode(connection, self._table)
+                self._json = _as_it_is if unicode else _in_ascii
         except BaseException:
             self._engine.dispose()
             raise
@@ -47,11 +52,13 @@ class Connection:
         """Store a batch in one transaction; what is stored already is left as it is.
 
         Raises:
-            RejectedEvents: the database refuses a value; nothing of the batch was stored.
+            RejectedEvents: the database refuses a value, or an event is too large; nothing of
+                the batch was stored.
             ConfigurationError: a person must change something.
             BrokerUnavailable: not stored, or not known.
         """
-        rows = [_row(event) for event in events]
+        refuse_too_large(events, self._largest)
+        rows = [_row(event, self._json(event.body)) for event in events]
         with _told(self._url), self._engine.begin() as connection:
             statement = _insert_unless_stored(self._table, connection.dialect.name)
             if statement is None:
@@ -145,10 +152,19 @@ def _told(url: URL) -> Iterator[None]:
         raise meaning(error, url) from None
 
 
-def _row(event: Event) -> dict[str, Any]:
+def _as_it_is(body: bytes) -> str:
+    return body.decode()
+
+
+def _in_ascii(body: bytes) -> str:
+    """Return the same JSON with an escape for every other character."""
+    return json.dumps(json.loads(body), separators=(",", ":"))
+
+
+def _row(event: Event, data: str) -> dict[str, Any]:
     return {
         "sender_id": event.sender_id,
-        "data": event.body.decode(),
+        "data": data,
         "event_id": event.id,
         "type_name": event.type,
         "timestamp": event.timestamp,

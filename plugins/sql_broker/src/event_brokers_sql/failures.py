@@ -14,13 +14,15 @@ _LOGIN_NUMBERS = {1044, 1045, 1698}
 _DATABASE_NUMBERS = {1049}
 _PERMISSION_NUMBERS = {1142, 1143, 1227, 1370}
 _READ_ONLY_NUMBERS = {1290, 1792, 1836}
-_DATA_NUMBERS = {1264, 1366, 1406, 1292, 3988}
+_TOO_LONG_NUMBER = 1406
+_DATA_NUMBERS = {1264, 1366, 1292, 3988, _TOO_LONG_NUMBER}
 
 # PostgreSQL's codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOGIN_STATES = {"28000", "28P01"}
 _DATABASE_STATES = {"3D000"}
 _PERMISSION_STATES = {"42501"}
 _READ_ONLY_STATES = {"25006"}
+_TOO_LONG_STATE = "22001"
 _DATA_STATE_CLASSES = ("22", "23", "54")
 
 _LOGIN_TEXTS = ("password authentication failed", "no password supplied", "pg_hba.conf", "role ")
@@ -45,7 +47,7 @@ def meaning(error: SQLAlchemyError, url: URL) -> PublishError:
     if configuration is not None:
         return ConfigurationError(configuration)
     if _is_about_data(error):
-        return RejectedEvents({}, f"the database refuses a value{_code(error)}")
+        return RejectedEvents({}, _refused_value(error))
     return BrokerUnavailable(_unavailable(error, url))
 
 
@@ -80,7 +82,7 @@ def _configuration(error: DBAPIError, url: URL) -> str | None:
     if may_not_alter(error):
         return (
             f"event_broker.username: the user '{url.username}' lacks a permission on {database}; "
-            "grant it to create, alter, select and insert"
+            "grant it to create, alter, select, insert and, in MySQL, update"
         )
     if state in _READ_ONLY_STATES or number in _READ_ONLY_NUMBERS:
         return f"event_broker.db: {database} at {place(url)} is read-only; name a writable server"
@@ -96,6 +98,12 @@ def _is_about_data(error: DBAPIError) -> bool:
     if isinstance(error, (DataError, IntegrityError)):
         return True
     return _state(error).startswith(_DATA_STATE_CLASSES) or _number(error) in _DATA_NUMBERS
+
+
+def _refused_value(error: DBAPIError) -> str:
+    if _number(error) == _TOO_LONG_NUMBER or _state(error) == _TOO_LONG_STATE:
+        return f"a value is longer than its column takes{_code(error)}; widen the column"
+    return f"the database refuses a value{_code(error)}"
 
 
 def _unavailable(error: DBAPIError, url: URL) -> str:

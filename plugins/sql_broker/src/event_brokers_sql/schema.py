@@ -88,6 +88,22 @@ def missing(connection: Connection, table: Table) -> list[str]:
     return statements
 
 
+def holds_unicode(connection: Connection, table: Table) -> bool:
+    """Return whether the column `data` takes every character; an old table may be latin1."""
+    if connection.dialect.name == "postgresql":
+        return bool(connection.execute(text("SHOW server_encoding")).scalar_one() == "UTF8")
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return True
+    charset = connection.execute(
+        text(
+            "SELECT character_set_name FROM information_schema.columns WHERE "
+            "table_schema = DATABASE() AND table_name = :table AND column_name = 'data'"
+        ),
+        {"table": table.name},
+    )
+    return charset.scalar() == "utf8mb4"
+
+
 def _has_unique_event_id(connection: Connection, table: Table) -> bool:
     inspector = inspect(connection)
     unique: list[object] = [

@@ -1,0 +1,703 @@
+"""The SQL plugin against real databases, read back with their own drivers."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import event_brokers
+from event_brokers import (
+    BrokerUnavailable,
+    ConfigurationError,
+    Event,
+    RejectedEvents,
+    endpoints,
+)
+from event_brokers_sql import SQLOptions, SQLProducer, address
+from event_brokers_sql.connection import Connection
+from event_brokers_sql.hooks import check, connect
+from servers import PostgreSQL
+from waiting import wait_until
+
+# as SQLAlchemy makes the table of Rasa 3.6's SQLEventBroker
+RASA_TABLE = {
+    "sqlite": "CREATE TABLE {t} (id INTEGER NOT NULL, sender_id VARCHAR(255), data TEXT, "
+    "PRIMARY KEY (id))",
+    "postgresql": "CREATE TABLE {t} (id SERIAL NOT NULL, sender_id VARCHAR(255), data TEXT, "
+    "PRIMARY KEY (id))",
+    "mariadb": "CREATE TABLE {t} (id INTEGER NOT NULL AUTO_INCREMENT, sender_id VARCHAR(255), "
+    "data TEXT, PRIMARY KEY (id))",
+}
+MYSQL_TOO_LARGE = 17 * 1024**2  # bytes; max_allowed_packet is 16 MiB by default
+Execute = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database behind one face.
+
+    Attributes:
+        dialect: sqlite, postgresql or mariadb.
+        section: what stands under `event_broker`.
+        table: the table of this test alone.
+        connect: opens a plain connection of the driver, in a transaction from the first statement.
+    """
+
+    dialect: str
+    section: dict[str, Any]
+    table: str
+    connect: Callable[[], Any]
+
+    def options(self, **changes: Any) -> SQLOptions:
+        """Return the options as the core makes them."""
+        options = endpoints.read({**self.section, **changes}).options
+        assert isinstance(options, SQLOptions)
+        return options
+
+    @contextmanager
+    def transaction(self) -> Iterator[Execute]:
+        """Hand out a function that runs statements; committed at the end."""
+        with closing(self.connect()) as connection:
+            cursor = connection.cursor()
+
+            def execute(statement: str) -> Any:
+                cursor.execute(statement.format(t=self.table))
+                return list(cursor.fetchall()) if cursor.description else []
+
+            yield execute
+            connection.commit()
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement, with {t} for the table, in a transaction of its own."""
+        with self.transaction() as execute:
+            rows: list[tuple[Any, ...]] = execute(statement)
+            return rows
+
+    def stored(self) -> list[tuple[Any, ...]]:
+        """Return event_id and body of what is stored, in order."""
+        rows = self.run("SELECT event_id, data FROM {t} ORDER BY id")
+        return [(event_id, json.loads(data)) for event_id, data in rows]
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of what is stored, in order."""
+        return [body["number"] for _, body in self.stored()]
+
+
+SERVERS = [
+    pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql")),
+    pytest.param("mariadb", marks=pytest.mark.xdist_group("mariadb")),
+]
+# SQLite has neither users nor sessions
+of_servers = pytest.mark.parametrize("database", SERVERS, indirect=True)
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Return each database in turn, with the name of a table that does not exist yet."""
+    dialect, table = request.param, f"events_{uuid4().hex[:12]}"
+    if dialect == "sqlite":
+        file = tmp_path / "events.db"
+        section = {"type": "sql", "db": str(file), "table": table}
+        yield Database(dialect, section, table, lambda: sqlite3.connect(file, timeout=5))
+        return
+    server = request.getfixturevalue(dialect)
+    section = {
+        "type": "sql", "dialect": dialect, "host": server.host, "port": server.port,
+        "username": server.username, "password": server.password, "db": server.db, "table": table,
+    }  # fmt: skip
+
+    def plain() -> Any:
+        connection = server.connection()
+        if dialect == "mariadb":
+            connection.autocommit(False)
+        else:
+            connection.autocommit = False
+        return connection
+
+    made = Database(dialect, section, table, plain)
+    yield made
+    made.run("DROP TABLE IF EXISTS {t}")
+
+
+def an_event(number: int = 0, **more: Any) -> Event:
+    """Return an event whose body says its number."""
+    return Event.from_dict({"sender_id": "s", "event": "user", "number": number, **more})
+
+
+@contextmanager
+def connected(options: SQLOptions) -> Iterator[Connection]:
+    """Hand out a connection as the core gets it, and close it."""
+    with closing(connect(options)) as opened:
+        yield opened
+
+
+def refusal(options: SQLOptions) -> str:
+    """Return the sentence with which a connection is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        connect(options)
+    return str(caught.value)
+
+
+def test_the_table_has_the_columns_of_rasa_and_our_own(database: Database) -> None:
+    """Whoever reads Rasa's table with SELECT id, sender_id, data goes on reading it."""
+    whole = Event.from_dict({"sender_id": "s", "event": "user", "timestamp": 1.5}, "one")
+    with connected(database.options()) as opened:
+        opened.publish([whole, Event.from_dict({}, "two")])
+    columns = "sender_id, data, event_id, type_name, timestamp"
+    assert database.run(f"SELECT {columns} FROM {{t}} ORDER BY id") == [
+        ("s", whole.body.decode(), "one", "user", 1.5),
+        (None, "{}", "two", None, None),
+    ]
+    first, second = (row[0] for row in database.run("SELECT id FROM {t} ORDER BY id"))
+    assert first < second
+
+
+def test_a_table_that_rasa_made_gets_what_it_lacks_and_loses_no_row(database: Database) -> None:
+    """The old rows stay as they are, and the new ones follow; check changes nothing."""
+    database.run(RASA_TABLE[database.dialect])
+    database.run("INSERT INTO {t} (sender_id, data) VALUES ('old', '{{\"number\": 0}}')")
+    assert check(database.options())[-1] == (
+        f"table '{database.table}' found; the columns it lacks are added at the first connect"
+    )
+    sent = an_event(1)
+    for _ in range(2):
+        with connected(database.options()) as opened:
+            opened.publish([sent])
+    assert database.stored() == [(None, {"number": 0}), (sent.id, json.loads(sent.body))]
+    assert check(database.options())[-1] == f"table '{database.table}' found"
+
+
+def test_an_old_table_that_knows_few_characters_takes_every_event(
+    database: Database,
+) -> None:
+    """MariaDB made tables in latin1 for years; the same JSON is written with escapes there."""
+    if database.dialect == "mariadb":
+        database.run(RASA_TABLE["mariadb"] + " CHARACTER SET latin1")
+    text = "Grüße 🙂 \\ \" ' \u2028"
+    with connected(database.options()) as opened:
+        opened.publish([an_event(1, text=text)])
+    assert [body["text"] for _, body in database.stored()] == [text]
+
+
+@pytest.fixture
+def reader(database: Database) -> Iterator[dict[str, Any]]:
+    """Return the login of a user who may read and write rows, and nothing else."""
+    user = f"bob_{uuid4().hex[:8]}"
+    if database.dialect == "mariadb":
+        made = f"CREATE USER {user} IDENTIFIED BY 'bob-canary'"
+        granted = [f"GRANT SELECT, INSERT, UPDATE ON {{t}} TO {user}"]
+        left = f"DROP USER {user}"
+    else:
+        made = f"CREATE ROLE {user} LOGIN PASSWORD 'bob-canary'"
+        granted = [
+            f"GRANT SELECT, INSERT ON {{t}} TO {user}",
+            f"GRANT USAGE ON SEQUENCE {{t}}_id_seq TO {user}",
+        ]
+        left = f"DROP OWNED BY {user}; DROP ROLE {user}"
+    database.run(made)
+    database.run(RASA_TABLE[database.dialect])
+    for statement in granted:
+        database.run(statement)
+    yield {"username": user, "password": "bob-canary"}
+    database.run(left)
+
+
+@of_servers
+def test_a_user_who_may_not_alter_is_told_what_to_run(
+    database: Database, reader: dict[str, Any]
+) -> None:
+    """And once the owner has run just that, it works."""
+    sentence = refusal(database.options(**reader))
+    begin = (
+        f"event_broker.table: '{database.table}' lacks columns and the user may not add "
+        "them; run as its owner: "
+    )
+    assert sentence.startswith(begin)
+    for statement in sentence.removeprefix(begin).split("; "):
+        database.run(statement)
+    with connected(database.options(**reader)) as opened:
+        opened.publish([an_event(1)])
+    assert database.numbers() == [1]
+
+
+@of_servers
+def test_a_user_who_may_not_create_is_told_what_to_run(
+    database: Database, reader: dict[str, Any]
+) -> None:
+    """A missing table is said to be missing, with the statement that makes it."""
+    if database.dialect == "postgresql":
+        database.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    database.run("DROP TABLE {t}")
+    if database.dialect == "mariadb":
+        other = f"GRANT SELECT, INSERT ON {{t}}_other TO {reader['username']}"
+        database.run("CREATE TABLE {t}_other (id INTEGER)")
+        database.run(other)
+    sentence = refusal(database.options(**reader))
+    if database.dialect == "mariadb":
+        database.run("DROP TABLE {t}_other")
+    assert f"'{database.table}' is missing and the user may not make it" in sentence
+    database.run(sentence.partition("run as an owner: ")[2])
+    assert database.run("SELECT COUNT(*) FROM {t}") == [(0,)]
+
+
+def test_an_event_sent_twice_is_stored_once(database: Database) -> None:
+    """In one batch after another, and where only a part of the batch is known."""
+    events = [an_event(number) for number in range(4)]
+    with connected(database.options()) as opened:
+        opened.publish(events[:2])
+        opened.publish(events[:2])
+        opened.publish(events[1:])
+    assert database.stored() == [(sent.id, json.loads(sent.body)) for sent in events]
+
+
+def test_ids_that_differ_in_case_alone_are_two_events(database: Database) -> None:
+    """Also in MySQL, which compares text without regard to case unless told otherwise."""
+    ids = ["a", "A", "ä", "Ä", "ß", "ss"]
+    with connected(database.options()) as opened:
+        opened.publish([Event.from_dict({}, event_id) for event_id in ids])
+    assert [event_id for event_id, _ in database.stored()] == ids
+
+
+def test_a_batch_is_one_transaction(database: Database) -> None:
+    """A value that is refused leaves nothing of its batch; its body is in no sentence."""
+    events = [an_event(1), an_event(2, text="canary"), an_event(3)]
+    with connected(database.options()) as opened:
+        refuse_canaries(database)
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert database.stored() == []
+        opened.publish([events[0], events[2]])
+    assert database.numbers() == [1, 3]
+    assert "canary" not in str(caught.value)
+
+
+def refuse_canaries(database: Database) -> None:
+    """Let the database refuse every body that holds a canary."""
+    if database.dialect != "sqlite":
+        check_body = "CHECK (data NOT LIKE '%canary%')"
+        database.run(f"ALTER TABLE {{t}} ADD CONSTRAINT c_{{t}} {check_body}")
+        return
+    database.run(
+        "CREATE TRIGGER refuse BEFORE INSERT ON {t} WHEN NEW.data LIKE '%canary%' "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+
+
+def test_the_core_buries_only_what_the_database_refuses(database: Database) -> None:
+    """All the others arrive, in order, though nobody says which one it is."""
+    with connected(database.options()):
+        refuse_canaries(database)
+    numbers = range(500)
+    with event_brokers.connect(database.section) as broker:
+        broker.publish_many(
+            [{"number": n, **({"text": "canary"} if n in {7, 300} else {})} for n in numbers]
+        )
+        status = broker.flush(60)
+        letters = broker.dead_letters()
+    assert (status.delivered, status.dead_letters) == (498, 2)
+    assert [json.loads(letter.event.body)["number"] for letter in letters] == [7, 300]
+    assert all("refuses a value" in letter.reason for letter in letters)
+    assert database.numbers() == [number for number in numbers if number not in {7, 300}]
+
+
+def test_an_event_larger_than_mysql_takes_is_buried_alone(database: Database) -> None:
+    """MySQL ends the connection without a word, which would be tried again for ever."""
+    with event_brokers.connect(database.section) as broker:
+        broker.publish({"number": 1})
+        broker.publish({"number": 2, "text": "x" * MYSQL_TOO_LARGE})
+        broker.publish({"number": 3, "text": '"' * (3 * 1024**2)})
+        status = broker.flush(60)
+        letters = broker.dead_letters()
+    too_large = database.dialect == "mariadb"
+    assert (status.pending, status.dead_letters) == (0, int(too_large))
+    assert database.numbers() == ([1, 3] if too_large else [1, 2, 3])
+    assert all("max_allowed_packet" in letter.reason for letter in letters)
+
+
+LOCK = {
+    "sqlite": "BEGIN EXCLUSIVE",
+    "postgresql": "LOCK TABLE {t} IN EXCLUSIVE MODE",
+    "mariadb": "LOCK TABLES {t} WRITE",
+}
+
+
+def test_a_lock_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no mistake of anybody: tried again until the lock is gone."""
+    monkeypatch.setattr(address, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    with connected(database.options()) as opened:
+        with database.transaction() as execute:
+            execute(LOCK[database.dialect])
+            with pytest.raises(BrokerUnavailable) as caught:
+                opened.publish([an_event(1)])
+        opened.publish([an_event(2)])
+    assert database.numbers() == [2]
+    assert "locked" in str(caught.value) or "did not answer in time" in str(caught.value)
+
+
+@of_servers
+def test_a_deadlock_is_tried_again(database: Database) -> None:
+    """Whoever loses it: the batch is stored when it comes again."""
+    first, second = an_event(1), an_event(2)
+    insert = "INSERT INTO {{t}} (event_id) VALUES ('{}')"
+    with connected(database.options()) as opened:
+        with database.transaction() as execute:
+            for _ in range(200):  # the smaller transaction loses, where size decides
+                execute(insert.format(uuid4()))
+            execute(insert.format(second.id))
+            failures: list[BaseException] = []
+
+            def publish() -> None:
+                try:
+                    opened.publish([first, second])
+                except BrokerUnavailable as error:
+                    failures.append(error)
+
+            publishing = threading.Thread(target=publish)
+            publishing.start()
+            wait_until(lambda: waits_for_a_lock(database))
+            execute(insert.format(first.id))
+            publishing.join(60)
+        assert len(failures) == 1
+        opened.publish([first, second])
+    assert database.run("SELECT COUNT(*) FROM {t}") == [(202,)]
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    """Return whether a session of the server waits for another one."""
+    if database.dialect == "postgresql":
+        return bool(database.run("SELECT 1 FROM pg_locks WHERE NOT granted"))
+    return bool(
+        database.run("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+    )
+
+
+@of_servers
+def test_a_session_that_was_ended_is_replaced(database: Database) -> None:
+    """Looked at before each batch, so that an idle connection that broke costs nothing."""
+    ended = {
+        "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        "mariadb": "SELECT id FROM information_schema.processlist "
+        "WHERE user = 'rasa' AND id <> CONNECTION_ID()",
+    }
+    with connected(database.options()) as opened:
+        opened.publish([an_event(1)])
+        for (session,) in database.run(ended[database.dialect]):
+            if database.dialect == "mariadb":
+                database.run(f"KILL {session}")
+        opened.publish([an_event(2)])
+    assert database.numbers() == [1, 2]
+
+
+def test_several_that_start_at_once_make_one_table(database: Database) -> None:
+    """Whoever is second finds it made, and nobody fails."""
+    barrier = threading.Barrier(6)
+    failures: list[BaseException] = []
+
+    def start(number: int) -> None:
+        barrier.wait()
+        try:
+            with connected(database.options()) as opened:
+                opened.publish([an_event(number)])
+        except BrokerUnavailable:
+            pass  # the core tries again; anything else would not pass
+        except BaseException as error:  # noqa: BLE001 - told by the thread that waits
+            failures.append(error)
+
+    threads = [threading.Thread(target=start, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert database.numbers()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)  # fmt: skip
+
+
+def test_every_event_is_stored_as_it_is(database: Database) -> None:
+    """Whatever JSON can say, the column `data` says byte by byte."""
+    with connected(database.options()) as opened:
+
+        @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+        @given(st.lists(st.dictionaries(st.text(), JSON, max_size=4), max_size=5))
+        def stored(bodies: list[dict[str, Any]]) -> None:
+            events = [Event.from_dict({**body, "sender_id": "s"}) for body in bodies]
+            opened.publish(events)
+            rows = database.run("SELECT event_id, data FROM {t} ORDER BY id")
+            found = [] if not events else rows[-len(events) :]
+            assert found == [(sent.id, sent.body.decode()) for sent in events]
+
+        stored()
+
+
+def test_a_sender_that_the_database_cannot_say_is_refused_alone(database: Database) -> None:
+    """PostgreSQL has no NUL in text; the other two store it."""
+    with event_brokers.connect(database.section) as broker:
+        broker.publish_many([{"number": 1}, {"sender_id": "a\0b", "number": 2}, {"number": 3}])
+        status = broker.flush(60)
+    refused = database.dialect == "postgresql"
+    assert (status.pending, status.dead_letters) == (0, int(refused))
+    assert database.numbers() == ([1, 3] if refused else [1, 2, 3])
+
+
+def test_a_timestamp_beyond_the_columns_range_is_left_out() -> None:
+    """The body says it; a column cannot."""
+    assert Event.from_dict({"timestamp": 10**400}).timestamp is None
+    assert Event.from_dict({"timestamp": True}).timestamp is None
+
+
+def test_check_says_what_it_found_and_makes_nothing(database: Database) -> None:
+    """Server, version, user and database, and whether the table is there."""
+    options = database.options()
+    found = check(options)
+    if database.dialect == "sqlite":
+        assert found == [f"the file '{options.db}' is missing; it is made at the first connect"]
+        assert not Path(options.db).exists()
+    else:
+        names = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+        assert found[0].startswith(f"connected to {names[database.dialect]} ")
+        where = f"at {options.host}:{options.port} as '{options.username}'"
+        assert found[0].endswith(f"{where}, database '{options.db}'")
+        missing = f"table '{database.table}' is missing; it is made at the first connect"
+        assert found[1:] == [missing]
+        assert check(options) == found
+    with connected(options):
+        pass
+    assert check(options)[1:] == [f"table '{database.table}' found"]
+
+
+WRONG = {
+    "password": (
+        {"password": "wrong-canary"},
+        "event_broker.password: ",
+        "refuses the user 'rasa'",
+    ),
+    "user": ({"username": "nobody"}, "event_broker.password: ", "refuses the user 'nobody'"),
+    "database": ({"db": "nowhere"}, "event_broker.db: ", "no database 'nowhere'; create it"),
+}
+
+
+@of_servers
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_person_must_change_is_said(database: Database, wrong: str) -> None:
+    """Which option, and never its secret."""
+    changes, option, part = WRONG[wrong]
+    sentence = refusal(database.options(**changes))
+    assert sentence.startswith(option)
+    assert part in sentence
+    assert "canary" not in sentence
+    with pytest.raises(ConfigurationError) as caught:
+        check(database.options(**changes))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "sentence"),
+    [
+        (b"no database at all, but text" * 40, {}, "is not an SQLite database; name another"),
+        (None, {"db": "{folder}/none/events.db"}, "does not exist; make it first"),
+        (None, {"db": "{folder}"}, "cannot be opened; check its folder and permissions"),
+        (b"", {"url": "sqlite:///file:{folder}/events.db?mode=ro&uri=true"}, "is read-only"),
+    ],
+    ids=["other-file", "no-folder", "a-folder", "read-only"],
+)
+def test_a_file_that_cannot_be_used_is_said(
+    tmp_path: Path, content: bytes | None, changes: dict[str, str], sentence: str
+) -> None:
+    """Which file, and what to do."""
+    if content is not None:
+        (tmp_path / "events.db").write_bytes(content)
+    filled = {name: value.format(folder=tmp_path) for name, value in changes.items()}
+    section = {"type": "sql", "db": str(tmp_path / "events.db"), **filled}
+    if "url" in filled:
+        del section["db"]
+    found = refusal(endpoints.read(section).options)
+    assert found.startswith("event_broker.db: ")
+    assert sentence in found
+
+
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_read_only_server_halts_and_goes_on_by_itself(database: Database) -> None:
+    """A replica, or a server in maintenance: nothing is lost meanwhile."""
+
+    def set_read_only(value: str) -> None:
+        with closing(database.connect()) as connection:
+            connection.execute("SET TRANSACTION READ WRITE")
+            connection.execute(f"ALTER ROLE rasa SET default_transaction_read_only = {value}")
+            connection.commit()
+
+    with connected(database.options()):
+        pass  # makes the table
+    set_read_only("on")
+    try:
+        with event_brokers.connect(database.section) as broker:
+            broker.publish({"number": 1})
+            wait_until(lambda: broker.status().state == "halted")
+            assert "is read-only; name a writable server" in str(broker.status().last_error)
+            set_read_only("off")
+            assert broker.flush(60).delivered == 1
+    finally:
+        set_read_only("off")
+    assert database.numbers() == [1]
+
+
+@pytest.mark.parametrize(
+    ("spelt", "dialect"),
+    [
+        ("postgres", "postgresql"), ("PostgreSQL", "postgresql"),
+        ("postgresql+psycopg", "postgresql"), ("mysql", "mariadb"), ("MariaDB", "mariadb"),
+        ("mysql+pymysql", "mariadb"), ("sqlite", "sqlite"), ("SQLite", "sqlite"),
+    ],
+)  # fmt: skip
+def test_a_dialect_has_several_names(
+    request: pytest.FixtureRequest, tmp_path: Path, spelt: str, dialect: str
+) -> None:
+    """Those that users of Rasa and of SQLAlchemy write."""
+    section: dict[str, Any] = {"type": "SQL", "dialect": spelt, "db": str(tmp_path / "events.db")}
+    if dialect != "sqlite":
+        server = request.getfixturevalue(dialect)
+        section |= {
+            "url": server.host, "port": server.port, "username": server.username,
+            "password": server.password, "db": server.db,
+        }  # fmt: skip
+    found = check(endpoints.read(section).options)
+    assert "missing" in found[-1] or "found" in found[-1]
+
+
+@of_servers
+def test_a_full_url_stands_for_all_the_others(database: Database) -> None:
+    """With password, port and the driver's options, as SQLAlchemy reads it."""
+    given_options = database.options()
+    assert given_options.password is not None
+    login = f"{given_options.username}:{given_options.password.reveal()}"
+    where = f"{given_options.host}:{given_options.port}/{given_options.db}"
+    url = f"{database.dialect}://{login}@{where}"
+    section = {"type": "sql", "url": url, "table": database.table}
+    with event_brokers.connect(section) as broker:
+        broker.publish({"number": 1})
+        broker.flush(30)
+    assert database.numbers() == [1]
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_the_drivers_own_options_reach_it(postgresql: PostgreSQL) -> None:
+    """Beside the deadlines that this plugin sets, which they may replace."""
+    section = {
+        "type": "sql", "dialect": "postgresql", "url": postgresql.host, "port": postgresql.port,
+        "db": postgresql.db, "username": postgresql.username, "password": postgresql.password,
+        "query": {"application_name": "our-bot"}, "table": f"events_{uuid4().hex[:12]}",
+    }  # fmt: skip
+    with connected(endpoints.read(section).options) as opened:
+        opened.publish([an_event(1)])
+        names = postgresql.query("SELECT application_name FROM pg_stat_activity")
+    assert ("our-bot",) in names
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sentence"),
+    [
+        ("oracel", "SQLAlchemy knows no 'oracel'; give sqlite, postgresql, mysql or mariadb"),
+        ("postgresql+asyncpg", "'postgresql+asyncpg' is an asyncio driver; give 'postgresql'"),
+    ],
+)
+def test_a_dialect_that_cannot_serve_is_refused(dialect: str, sentence: str) -> None:
+    """With those that can."""
+    options = endpoints.read({"type": "sql", "dialect": dialect, "db": "x"}).options
+    assert sentence in refusal(options)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
+def test_a_driver_that_is_missing_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, dialect: str
+) -> None:
+    """The sentence is the command to type."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    options = endpoints.read({"type": "sql", "dialect": dialect, "db": "x"}).options
+    assert refusal(options).endswith(f'pip install "event-brokers-sql[{dialect}]"')
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:canary@h:x/db", "://canary", "a b://canary"])
+def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    """It may hold a password."""
+    sentence = refusal(endpoints.read({"type": "sql", "url": url}).options)
+    assert sentence.startswith("event_broker.url: not a URL that SQLAlchemy can read")
+    assert "canary" not in sentence
+
+
+def test_two_hosts_are_refused() -> None:
+    """Nobody knows which one is meant."""
+    with pytest.raises(ConfigurationError, match="'url' names the host already"):
+        endpoints.read({"type": "sql", "dialect": "mysql", "url": "a", "host": "b"})
+
+
+def test_no_repr_shows_the_password() -> None:
+    """Neither that of the options nor of the settings around them."""
+    settings_made = endpoints.read({"type": "sql", "url": "mysql://u:canary@h/db"})
+    assert "canary" not in repr(settings_made)
+    other = endpoints.read({"type": "sql", "dialect": "mysql", "password": "canary"})
+    assert "canary" not in repr(other) + str(other.options)
+
+
+def test_the_class_of_the_original_documentation_delivers(tmp_path: Path) -> None:
+    """`SQLProducer(dialect=..., db=...)` is an EventBroker with those options."""
+    file = tmp_path / "events.db"
+    with SQLProducer(dialect="sqlite", db=str(file), table="mine") as broker:
+        broker.publish({"event": "user"})
+        broker.flush(30)
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT data FROM mine").fetchall() == [('{"event":"user"}',)]
+
+
+@of_servers
+def test_closing_releases_sockets_and_sessions(database: Database) -> None:
+    """The server does not keep sessions of bots that have gone."""
+    process = psutil.Process()
+    with connected(database.options()) as opened:
+        opened.publish([an_event(1)])
+        port = database.section["port"]
+        assert [each for each in process.net_connections() if each.raddr and each.raddr[1] == port]
+    assert not [each for each in process.net_connections() if each.raddr and each.raddr[1] == port]
+
+
+PROGRAM = """
+import sys
+import event_brokers
+broker = event_brokers.connect(sys.argv[1])
+for number in range(100):
+    broker.publish({"sender_id": "s", "number": number})
+"""
+
+
+def test_a_program_that_ends_without_close_delivers(database: Database, tmp_path: Path) -> None:
+    """The end of the program drains."""
+    file = tmp_path / "endpoints.yml"
+    file.write_text(json.dumps({"event_broker": database.section}), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, str(file)],
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert database.numbers() == list(range(100))
