@@ -15,7 +15,9 @@ from stand_in import write_command
 DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 
 
-@pytest.mark.parametrize("command", [[], ["publish"], ["check"], ["plugins"]])
+@pytest.mark.parametrize(
+    "command", [[], ["publish"], ["check"], ["plugins"], ["spool"], ["spool", "retry"]]
+)
 def test_every_help_lists_the_exit_codes(commands: Commands, command: list[str]) -> None:
     """By the names of sysexits.h."""
     done = commands.run(*command, "--help")

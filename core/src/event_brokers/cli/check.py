@@ -10,6 +10,7 @@ import click
 from event_brokers import endpoints
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.open_spool import counts
 from event_brokers.cli.output import Output
 from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError, EventBrokersError
@@ -38,6 +39,9 @@ def command(output: Output, endpoints_file: str, timeout: float) -> ExitCode:
         "distribution": name,
         "version": version,
     }
+    if waiting := counts(settings).pending:
+        output.say(f"spool '{settings.delivery.spool}': {waiting} events wait, and go there first")
+        output.document["pending"] = waiting
     found = [output.masked(sentence) for sentence in _look(settings, timeout)]
     for sentence in found:
         output.say(sentence)

@@ -33,7 +33,7 @@ class ExitCode(IntEnum):
 MEANINGS = {
     ExitCode.EX_OK: "all is well",
     ExitCode.EX_USAGE: "the command was given wrongly",
-    ExitCode.EX_DATAERR: "a line is not an event, or the broker refuses it",
+    ExitCode.EX_DATAERR: "a line is not an event, the broker refuses it, or an id is unknown",
     ExitCode.EX_NOINPUT: "a file cannot be read; nothing was sent",
     ExitCode.EX_UNAVAILABLE: "the broker or something installed does not work",
     ExitCode.EX_SOFTWARE: "a bug; --debug shows where",

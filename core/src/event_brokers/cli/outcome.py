@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 
 from event_brokers.broker import EventBroker
+from event_brokers.buffer import Counts
 from event_brokers.cli.exit_codes import ExitCode
 from event_brokers.cli.output import Output
 from event_brokers.delivery import State
@@ -19,17 +20,14 @@ class Outcome:
 
     Parameters:
         broker: nothing was published yet.
-
-    Attributes:
-        waiting_before: events that a former program left in the spool; they go first.
+        before: what its queue counted before it began to deliver.
     """
 
-    def __init__(self, broker: EventBroker) -> None:
+    def __init__(self, broker: EventBroker, before: Counts) -> None:
         self._broker = broker
         self._since = time.time()
-        self._before = self._end = broker.status()
-        self._at_last = self._before
-        self.waiting_before = self._before.pending
+        self._before = before
+        self._end = self._at_last = broker.status()
 
     def settle(self) -> None:
         """Close the broker at once, and count."""

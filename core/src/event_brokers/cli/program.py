@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import importlib_metadata
 
 GROUP = "event_brokers.commands"
-_OWN = ("check", "plugins", "publish")
+_OWN = ("check", "plugins", "publish", "spool")
 _EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
 
 
@@ -33,9 +33,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in _OWN:
             module = import_module(f"event_brokers.cli.{cmd_name}")
-            command: click.Command = module.command
-            command.epilog = _EPILOG
-            return command
+            return _with_epilog(module.command)
         found = [entry for entry in _entry_points() if entry.name == cmd_name]
         return _load(found) if found else None
 
@@ -93,6 +91,14 @@ def _run(arguments: Sequence[str], output: Output) -> int:
         output.fail(error, f"a bug: {type(error).__name__}; --debug shows where")
         return ExitCode.EX_SOFTWARE
     return result if isinstance(result, int) else ExitCode.EX_OK
+
+
+def _with_epilog(command: click.Command) -> click.Command:
+    command.epilog = _EPILOG
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            inner.epilog = _EPILOG
+    return command
 
 
 def _entry_points() -> list[importlib_metadata.EntryPoint]:

@@ -12,6 +12,7 @@ from event_brokers.cli import exit_codes, json_lines
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import ExitCode
 from event_brokers.cli.feed import Feed
+from event_brokers.cli.open_spool import counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.cli.output import Output
 from event_brokers.cli.patience import STEP_SECONDS, Patience
@@ -38,10 +39,11 @@ def command(output: Output, endpoints_file: str, timeout: float, files: Sequence
     settings = endpoints.read(endpoints_file)
     output.secrets = settings.secrets()
     with StopSignals() as signals, progress(json_lines.total_bytes(files)) as bar:
+        before = counts(settings)
+        if before.pending:
+            output.warn(f"{before.pending} events wait in the spool already, and go first")
         broker = EventBroker(settings)
-        outcome = Outcome(broker)
-        if outcome.waiting_before:
-            output.warn(f"{outcome.waiting_before} events wait in the spool already, and go first")
+        outcome = Outcome(broker, before)
         feed = Feed(broker, output, signals, bar, timeout)
         code = _feed(feed, files, output)
         try:

@@ -155,12 +155,20 @@ class Spool:
         return self._changed_by(lambda connection: rows.revive(connection, ids))
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Forget dead letters; return how many there were.
+        """Forget dead letters and pending events; return how many there were.
 
         Parameters:
             ids: their event ids.
         """
-        return self._changed_by(lambda connection: rows.drop_dead_letters(connection, ids))
+        return self._changed_by(lambda connection: rows.drop(connection, ids))
+
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        """Return a pending event or a dead letter; None where the id is unknown."""
+        return self._read(lambda connection: rows.find(connection, event_id))
+
+    def bytes_on_disk(self) -> int:
+        """Return the size of the file and of its log."""
+        return self._database.bytes_on_disk()
 
     @contextmanager
     def contents(self) -> Iterator[tuple[Iterator[Event], Iterator[DeadLetter]]]:

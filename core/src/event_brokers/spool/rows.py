@@ -128,11 +128,12 @@ def revive(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
     return revived
 
 
-def drop_dead_letters(connection: sqlite3.Connection, ids: Collection[str]) -> int:
-    """Forget dead letters; return how many there were."""
-    dropped = _delete(connection, "dead_letters", ids)
-    _count(connection, dead_letters=-dropped)
-    return dropped
+def drop(connection: sqlite3.Connection, ids: Collection[str]) -> int:
+    """Forget dead letters and pending events; return how many there were."""
+    buried = _delete(connection, "dead_letters", ids)
+    pending = _delete(connection, "events", ids)
+    _count(connection, pending=-pending, dead_letters=-buried)
+    return buried + pending
 
 
 def add_delivered(connection: sqlite3.Connection, count: int) -> None:
@@ -150,6 +151,17 @@ def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
     """Read every dead letter, oldest first."""
     for row in connection.execute(f"SELECT {LETTER} FROM dead_letters ORDER BY seq"):
         yield letter_of(row)
+
+
+def find(connection: sqlite3.Connection, event_id: str) -> Event | DeadLetter | None:
+    """Return a pending event or a dead letter; None where the id is unknown."""
+    pending = f"SELECT {EVENT} FROM events WHERE event_id = ?"
+    if row := connection.execute(pending, (event_id,)).fetchone():
+        return event_of(row)
+    buried = f"SELECT {LETTER} FROM dead_letters WHERE event_id = ?"
+    if row := connection.execute(buried, (event_id,)).fetchone():
+        return letter_of(row)
+    return None
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:

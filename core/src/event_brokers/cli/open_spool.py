@@ -1,0 +1,55 @@
+"""Opens the spool that endpoints.yml names, and never makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from event_brokers.buffer import Counts
+from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.endpoints import Settings
+from event_brokers.errors import ConfigurationError
+from event_brokers.spool import Spool
+
+
+@contextmanager
+def open_spool(settings: Settings) -> Iterator[Spool]:
+    """Hand out the spool, and close it.
+
+    Parameters:
+        settings: what endpoints.yml says.
+
+    Raises:
+        ConfigurationError: it names no spool, or one that cannot be used.
+        CommandFailed: no program has published into it yet.
+    """
+    delivery = settings.delivery
+    if delivery.spool is None:
+        raise ConfigurationError(
+            "event_broker.delivery.spool: events wait in memory; name a folder to keep them in"
+        )
+    if not _is_there(settings):
+        raise CommandFailed(
+            f"'{delivery.spool}': nothing was published into this spool yet", ExitCode.EX_NOINPUT
+        )
+    spool = Spool(
+        Path(delivery.spool), delivery.durability, delivery.max_pending, delivery.max_bytes
+    )
+    try:
+        yield spool
+    finally:
+        spool.dispose()
+
+
+def counts(settings: Settings) -> Counts:
+    """Return what the spool counts; nothing where there is none."""
+    if not _is_there(settings):
+        return Counts(0, 0, 0, 0, None)
+    with open_spool(settings) as spool:
+        return spool.counts()
+
+
+def _is_there(settings: Settings) -> bool:
+    spool = settings.delivery.spool
+    return spool is not None and Path(spool).exists()

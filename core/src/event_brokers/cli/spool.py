@@ -1,0 +1,215 @@
+"""`event-brokers spool`: what waits on disk, and what to do with dead letters."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import partial
+from itertools import chain
+from typing import Any, BinaryIO
+
+import click
+
+from event_brokers import endpoints
+from event_brokers.buffer import DeadLetter
+from event_brokers.cli.arguments import endpoints_option, takes_output
+from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.open_spool import open_spool
+from event_brokers.cli.output import Output
+from event_brokers.event import Event
+from event_brokers.spool import Spool
+
+STANDARD_OUTPUT = "-"
+
+
+@click.group("spool")
+def command() -> None:
+    """Look into the spool that endpoints.yml names, also while another process delivers."""
+
+
+@command.command("status")
+@endpoints_option
+@takes_output
+def status(output: Output, endpoints_file: str) -> ExitCode:
+    """Say how many events wait, since when, and how delivery goes."""
+    with _opened(output, endpoints_file) as spool:
+        counts, condition = spool.counts(), spool.condition()
+        delivers, size = spool.has_deliverer(), spool.bytes_on_disk()
+    age = counts.oldest_pending_seconds
+    state = condition.state if condition and delivers else None
+    last_error = condition.last_error if condition else None
+    output.document |= {
+        "accepted": counts.accepted,
+        "delivered": counts.delivered,
+        "pending": counts.pending,
+        "dead_letters": counts.dead_letters,
+        "oldest_pending_seconds": age,
+        "bytes": size,
+        "state": state,
+        "last_error": last_error,
+    }
+    oldest = "" if age is None else f", the oldest for {age:.1f} s"
+    output.say(f"{counts.delivered} delivered")
+    output.say(f"{counts.pending} pending{oldest}")
+    output.say(f"{counts.dead_letters} dead letters")
+    output.say(f"{size / 1024**2:.1f} MiB on disk")
+    output.say(f"delivery: {state or 'no process delivers now'}")
+    if last_error is not None:
+        output.say(f"last error: {last_error}")
+    return ExitCode.EX_OK
+
+
+@command.command("list")
+@endpoints_option
+@click.option("--pending", is_flag=True, help="List the events that wait, in order.")
+@takes_output
+def list_events(output: Output, endpoints_file: str, pending: bool) -> ExitCode:
+    """List the dead letters, oldest first, without their bodies."""
+    with _opened(output, endpoints_file) as spool, spool.contents() as (events, letters):
+        described = map(_described, events if pending else letters)
+        if output.as_json:
+            output.document["events" if pending else "dead_letters"] = list(described)
+            return ExitCode.EX_OK
+        for each in described:
+            output.say(_line(each))
+    return ExitCode.EX_OK
+
+
+@command.command("show")
+@endpoints_option
+@click.argument("event_id", metavar="ID")
+@takes_output
+def show(output: Output, endpoints_file: str, event_id: str) -> ExitCode:
+    """Show one event with its body."""
+    with _opened(output, endpoints_file) as spool:
+        found = spool.find(event_id)
+    if found is None:
+        raise CommandFailed(f"no event '{event_id}' in the spool", ExitCode.EX_DATAERR)
+    described = _described(found)
+    body = json.loads((found.event if isinstance(found, DeadLetter) else found).body)
+    output.document |= {**described, "body": body}
+    output.say(_line(described))
+    output.say(json.dumps(body, indent=2, ensure_ascii=False))
+    return ExitCode.EX_OK
+
+
+@command.command("retry")
+@endpoints_option
+@click.option("--all", "every", is_flag=True, help="Retry every dead letter.")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@takes_output
+def retry(output: Output, endpoints_file: str, every: bool, ids: Sequence[str]) -> ExitCode:
+    """Put dead letters back, behind the events that wait."""
+    if bool(ids) == every:
+        raise click.UsageError("give IDs, or --all")
+    with _opened(output, endpoints_file) as spool:
+        wanted = _dead_letter_ids(spool) if every else ids
+        unknown = [id_ for id_ in wanted if not isinstance(spool.find(id_), DeadLetter)]
+        retried = spool.retry(wanted)
+        if retried and not spool.has_deliverer():
+            output.warn("no process delivers now; the next one that uses this spool will")
+    output.document["retried"] = retried
+    output.say(f"{retried} dead letters wait again")
+    return _told_unknown(output, "dead letter", unknown)
+
+
+@command.command("drop")
+@endpoints_option
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@takes_output
+def drop(output: Output, endpoints_file: str, ids: Sequence[str]) -> ExitCode:
+    """Forget dead letters, or events that wait, for good."""
+    with _opened(output, endpoints_file) as spool:
+        unknown = [id_ for id_ in ids if spool.find(id_) is None]
+        dropped = spool.drop(ids)
+    output.document["dropped"] = dropped
+    output.say(f"{dropped} events dropped")
+    return _told_unknown(output, "event", unknown)
+
+
+@command.command("export")
+@endpoints_option
+@click.argument("file", metavar="FILE")
+@takes_output
+def export(output: Output, endpoints_file: str, file: str) -> ExitCode:
+    """Write the bodies of all events into a new FILE, one a line, dead letters last.
+
+    The spool keeps them. - is standard output. `event-brokers publish` reads such a file.
+    """
+    if file == STANDARD_OUTPUT and output.as_json:
+        raise click.UsageError("standard output takes the events or the JSON document, not both")
+    count = 0
+    with (
+        _opened(output, endpoints_file) as spool,
+        spool.contents() as (events, letters),
+        _new_file(file) as written,
+    ):
+        for event in chain(events, (letter.event for letter in letters)):
+            written.write(event.body + b"\n")
+            count += 1
+    output.document["exported"] = count
+    if file != STANDARD_OUTPUT:
+        output.say(f"{count} events exported")
+    return ExitCode.EX_OK
+
+
+@contextmanager
+def _opened(output: Output, endpoints_file: str) -> Iterator[Spool]:
+    settings = endpoints.read(endpoints_file)
+    output.secrets = settings.secrets()
+    output.document["spool"] = settings.delivery.spool
+    with open_spool(settings) as spool:
+        yield spool
+
+
+@contextmanager
+def _new_file(file: str) -> Iterator[BinaryIO]:
+    if file == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+        return
+    try:
+        # for its owner alone: events are conversations
+        with open(file, "xb", opener=partial(os.open, mode=0o600)) as opened:
+            yield opened
+    except OSError as error:
+        reason = (error.strerror or "cannot be written").lower()
+        raise CommandFailed(f"{file}: {reason}", ExitCode.EX_IOERR) from error
+
+
+def _dead_letter_ids(spool: Spool) -> list[str]:
+    with spool.contents() as (_, letters):
+        return [letter.event.id for letter in letters]
+
+
+def _told_unknown(output: Output, what: str, ids: Sequence[str]) -> ExitCode:
+    for event_id in ids:
+        output.warn(f"no {what} '{event_id}' in the spool")
+    output.document["unknown"] = list(ids)
+    return ExitCode.EX_DATAERR if ids else ExitCode.EX_OK
+
+
+def _described(found: Event | DeadLetter) -> dict[str, Any]:
+    """Return all of an event but its body."""
+    event = found.event if isinstance(found, DeadLetter) else found
+    described = {
+        "id": event.id,
+        "type": event.type,
+        "sender_id": event.sender_id,
+        "timestamp": event.timestamp,
+        "bytes": len(event.body),
+    }
+    if isinstance(found, DeadLetter):
+        described |= {"time": found.time, "attempts": found.attempts, "reason": found.reason}
+    return described
+
+
+def _line(described: Mapping[str, Any]) -> str:
+    parts = [described["id"], described["type"] or "-", described["sender_id"] or "-"]
+    if "reason" in described:
+        buried = datetime.fromtimestamp(described["time"], timezone.utc)
+        parts += [f"{buried:%Y-%m-%d %H:%M:%SZ}", described["reason"]]
+    return "  ".join(parts)
