@@ -1,6 +1,11 @@
 """What every test can use: the real servers, each started on first use, and how to read them."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from command import Commands
 
 pytest_plugins = ["servers.fixtures", "servers.backends"]
 
@@ -9,3 +14,16 @@ settings.register_profile(
     "behaviour", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("behaviour")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `nox -s faults` asks for."""
+    parser.addoption(
+        "--faults", action="store_true", help="provoke every fault at full length, not a few"
+    )
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Commands:
+    """Return a folder of its own to run commands in."""
+    return Commands(tmp_path)

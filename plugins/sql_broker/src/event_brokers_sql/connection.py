@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import URL, Engine, Table, create_engine, event, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from event_brokers import ConfigurationError, Event
+from event_brokers import ConfigurationError, Event, fork
 from event_brokers_sql import schema
 from event_brokers_sql.address import database_file, database_url, driver_arguments, place
 from event_brokers_sql.failures import meaning
@@ -38,8 +39,11 @@ class Connection:
         self._table = schema.events_table(options.table)
         _require_folder(self._url)
         self._engine = _engine(self._url)
+        self._turn = threading.Lock()
+        if self._url.get_backend_name() == "sqlite":
+            fork.watch(self)
         try:
-            with _told(self._url), self._engine.connect() as connection:
+            with self._turn, _told(self._url), self._engine.connect() as connection:
                 schema.prepare(connection, self._table)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
@@ -59,7 +63,7 @@ class Connection:
         """
         refuse_too_large(events, self._largest)
         rows = [_row(event, self._json(event.body)) for event in events]
-        with _told(self._url), self._engine.begin() as connection:
+        with self._turn, _told(self._url), self._engine.begin() as connection:
             statement = _insert_unless_stored(self._table, connection.dialect.name)
             if statement is None:
                 rows = _not_stored(connection, self._table, rows)
@@ -70,6 +74,21 @@ class Connection:
     def close(self) -> None:
         """Release the connection to the database."""
         self._engine.dispose()
+
+    def before_fork(self) -> None:
+        """Close SQLite's file: a child that copies it open believes to hold the parent's locks.
+
+        https://www.sqlite.org/howtocorrupt.html, section 2.6
+        """
+        self._turn.acquire()
+        self._engine.dispose()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the next batch opens the file again."""
+        self._turn.release()
+
+    def after_fork_in_child(self) -> None:
+        """Do nothing: the child has a connection of its own."""
 
 
 def look(options: SQLOptions) -> list[str]:
