@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from event_brokers import Event, EventBroker, hookimpl
+from event_brokers import Event, EventBroker, RejectedEvents, hookimpl
 from event_brokers.endpoints import DeliveryOptions, Settings
 from event_brokers.plugins import Plugin
 
@@ -24,6 +24,7 @@ class ScriptedBroker:
         batches: the ids of every batch that was handed over, confirmed or not.
         open: connections that are open now.
         gate: while it is cleared, `publish` waits: a broker that does not answer.
+        refuses: events that are never taken: id -> whether the refusal says which event it is.
     """
 
     def __init__(self) -> None:
@@ -35,6 +36,7 @@ class ScriptedBroker:
         self.opened = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.refuses: dict[str, bool] = {}
 
     @hookimpl
     def connect(self, options: Any) -> object:  # noqa: ARG002 - the hook's signature
@@ -56,12 +58,19 @@ class ScriptedBroker:
             raise outcome
         if outcome is not None:
             outcome(events)
+        self._refuse(events)
         self.stored.extend(events)
 
     @hookimpl
     def close(self, connection: object) -> None:  # noqa: ARG002 - as above
         """Close a connection."""
         self.open -= 1
+
+    def _refuse(self, events: Sequence[Event]) -> None:
+        refused = [event.id for event in events if event.id in self.refuses]
+        if refused:
+            named = [event_id for event_id in refused if self.refuses[event_id]]
+            raise RejectedEvents(dict.fromkeys(named, "refused"))
 
     def settings(self, **delivery: Any) -> Settings:
         """Return the settings for this broker.
