@@ -20,7 +20,7 @@ _DRIVERS = {
 }
 _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 _CONNECT_SECONDS = 10
-_ANSWER_SECONDS = 30
+_ANSWER_SECONDS = 20
 
 
 def database_url(options: SQLOptions) -> URL:
@@ -53,6 +53,12 @@ def driver_arguments(url: URL) -> dict[str, Any]:
             "write_timeout": _ANSWER_SECONDS,
         }
     return {}
+
+
+def longest_answer(url: URL) -> float:
+    """Return the seconds after which the driver's own deadlines must have ended a call."""
+    seconds = _CONNECT_SECONDS if url.get_backend_name() == "sqlite" else _ANSWER_SECONDS
+    return seconds + 5.0
 
 
 def place(url: URL) -> str:

@@ -15,7 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from event_brokers import ConfigurationError, Event, fork
 from event_brokers_sql import schema
-from event_brokers_sql.address import database_file, database_url, driver_arguments, place
+from event_brokers_sql.address import (
+    database_file,
+    database_url,
+    driver_arguments,
+    longest_answer,
+    place,
+)
+from event_brokers_sql.deadline import Deadline
 from event_brokers_sql.failures import meaning
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.packet import largest_statement, refuse_too_large
@@ -39,11 +46,12 @@ class Connection:
         self._table = schema.events_table(options.table)
         _require_folder(self._url)
         self._engine = _engine(self._url)
+        self._deadline = Deadline(self._engine, longest_answer(self._url))
         self._turn = threading.Lock()
         if self._url.get_backend_name() == "sqlite":
             fork.watch(self)
         try:
-            with self._turn, _told(self._url), self._engine.connect() as connection:
+            with self._session(), self._engine.connect() as connection:
                 schema.prepare(connection, self._table)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
@@ -63,13 +71,19 @@ class Connection:
         """
         refuse_too_large(events, self._largest)
         rows = [_row(event, self._json(event.body)) for event in events]
-        with self._turn, _told(self._url), self._engine.begin() as connection:
+        with self._session(), self._engine.begin() as connection:
             statement = _insert_unless_stored(self._table, connection.dialect.name)
             if statement is None:
                 rows = _not_stored(connection, self._table, rows)
                 statement = sqlalchemy.insert(self._table)
             if rows:
                 connection.execute(statement, rows)
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        """Let nobody fork, and nothing hang, meanwhile; word what the database refuses."""
+        with self._turn, _told(self._url), self._deadline.kept():
+            yield
 
     def close(self) -> None:
         """Release the connection to the database."""
