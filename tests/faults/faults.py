@@ -146,7 +146,9 @@ def queue_full(scene: Scene) -> Iterator[None]:
     """The queue has max-length with reject-publish, and is full."""
     server = scene.server(RabbitMQ)
     definition = '{"max-length":5,"overflow":"reject-publish"}'
-    server.control("set_policy", "full", f"^{scene.name}$", definition, "--apply-to", "queues")
+    with scene.running.paused():
+        scene.rescue()  # a queue that is longer already loses its oldest messages by this
+        server.control("set_policy", "full", f"^{scene.name}$", definition, "--apply-to", "queues")
     scene.running.burst()
     yield
     server.control("clear_policy", "full")

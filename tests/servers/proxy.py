@@ -108,7 +108,11 @@ class Proxy:
             link = _Link(self._loop, client)
             task = self._loop.create_task(self._serve(link))
             self._links[task] = link
-            task.add_done_callback(lambda done: self._links.pop(done, None))
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        # a task that was cancelled before its first step has closed nothing
+        self._links.pop(task).close()
 
     async def _serve(self, link: _Link) -> None:
         ways: list[asyncio.Task[None]] = []

@@ -36,21 +36,29 @@ def database_url(options: SQLOptions) -> URL:
 
 
 def driver_arguments(url: URL) -> dict[str, Any]:
-    """Return what the driver is told beside the URL: deadlines, so that nothing hangs for ever."""
+    """Return what the driver is told beside the URL: deadlines, so that nothing hangs for ever.
+
+    A session whose network has gone away amid a transaction holds its locks until the server
+    notices, and its successor waits for them: so the server is told not to wait long.
+    """
     if url.get_backend_name() == "sqlite":
         return {"timeout": _CONNECT_SECONDS}
     if url.get_driver_name() == "psycopg":
         milliseconds = _ANSWER_SECONDS * 1000
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
         return {
             "connect_timeout": _CONNECT_SECONDS,
             "tcp_user_timeout": milliseconds,
-            "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
+            "options": " ".join(f"-c {name}={milliseconds}" for name in names),
         }
     if url.get_driver_name() == "pymysql":
+        # the comment is one for MySQL, and a part of the statement for MariaDB
         return {
             "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": _ANSWER_SECONDS,
-            "write_timeout": _ANSWER_SECONDS,
+            "read_timeout": longest_answer(url),
+            "write_timeout": longest_answer(url),
+            "init_command": f"SET SESSION innodb_lock_wait_timeout={_ANSWER_SECONDS} "
+            f"/*M!100300 , SESSION idle_transaction_timeout={_ANSWER_SECONDS} */",
         }
     return {}
 
