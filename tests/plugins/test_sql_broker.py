@@ -31,6 +31,7 @@ from event_brokers_sql import SQLOptions, SQLProducer, address
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.hooks import check, connect
 from servers import PostgreSQL
+from servers.proxy import Proxy
 from waiting import wait_until
 
 # as SQLAlchemy makes the table of Rasa 3.6's SQLEventBroker
@@ -402,6 +403,31 @@ def test_a_session_that_was_ended_is_replaced(database: Database) -> None:
                 database.run(f"KILL {session}")
         opened.publish([an_event(2)])
     assert database.numbers() == [1, 2]
+
+
+@pytest.mark.xdist_group("postgresql")
+@pytest.mark.parametrize("cut", range(6))
+def test_a_network_that_falls_silent_amid_a_batch_leaves_no_lock(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    """Whatever part of a message has arrived: the next session ends the one that waits for more."""
+    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    server, table = postgresql, f"events_{uuid4().hex[:12]}"
+    events = [an_event(number, text="x" * 1000) for number in range(1000)]
+    with Proxy(server.port) as proxy:
+        section = {
+            "type": "sql", "dialect": "postgresql", "host": server.host, "port": proxy.port,
+            "username": server.username, "password": server.password, "db": server.db,
+            "table": table,
+        }  # fmt: skip
+        with connected(endpoints.read(section).options) as opened:
+            proxy.silence_after(50_000 + 777 * cut)
+            with pytest.raises(BrokerUnavailable, match="did not answer in time"):
+                opened.publish(events)
+        proxy.speak()
+        with connected(endpoints.read(section).options) as opened:
+            opened.publish(events)
+    assert server.query(f"SELECT COUNT(*) FROM {table}") == [(1000,)]
 
 
 def test_several_that_start_at_once_make_one_table(database: Database) -> None:

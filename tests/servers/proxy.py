@@ -36,6 +36,7 @@ class Proxy:
         self._links: dict[asyncio.Task[None], _Link] = {}
         self._bytes_per_second: int | None = None
         self._bytes_to_cut: int | None = None
+        self._at_cut: Callable[[], None] = self._reset
         self._listener = socket.create_server((HOST, port))
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -75,7 +76,11 @@ class Proxy:
 
     def cut_after(self, count: int) -> None:
         """Reset every connection as soon as so many more bytes have come from clients, once."""
-        self._call(lambda: setattr(self, "_bytes_to_cut", count))
+        self._call(lambda: self._plan(count, self._reset))
+
+    def silence_after(self, count: int) -> None:
+        """Fall silent as soon as so many more bytes have come from clients."""
+        self._call(lambda: self._plan(count, self._silence))
 
     @property
     def has_cut(self) -> bool:
@@ -89,6 +94,9 @@ class Proxy:
         return called.result(10)
 
     # what follows runs on the proxy's own thread
+
+    def _plan(self, count: int, act: Callable[[], None]) -> None:
+        self._bytes_to_cut, self._at_cut = count, act
 
     def _listen(self) -> None:
         self._loop.add_reader(self._listener, self._accept)
@@ -158,7 +166,7 @@ class Proxy:
         self._bytes_to_cut -= len(data)
         if self._bytes_to_cut <= 0:
             self._bytes_to_cut = None
-            self._reset()
+            self._at_cut()
 
     async def _end(self) -> None:
         self._loop.remove_reader(self._listener)
@@ -185,7 +193,7 @@ class _Link:
 
     def close(self) -> None:
         for end in (self.client, self.server):
-            if self.close_with_reset:
+            if self.close_with_reset and end.fileno() >= 0:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
             end.close()
 

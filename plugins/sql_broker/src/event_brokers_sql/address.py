@@ -45,11 +45,18 @@ def driver_arguments(url: URL) -> dict[str, Any]:
         return {"timeout": _CONNECT_SECONDS}
     if url.get_driver_name() == "psycopg":
         milliseconds = _ANSWER_SECONDS * 1000
-        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        server = {
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+            "tcp_keepalives_idle": _ANSWER_SECONDS,
+            "tcp_keepalives_interval": _ANSWER_SECONDS // 4,
+            "tcp_keepalives_count": 3,
+        }
         return {
             "connect_timeout": _CONNECT_SECONDS,
             "tcp_user_timeout": milliseconds,
-            "options": " ".join(f"-c {name}={milliseconds}" for name in names),
+            "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
         }
     if url.get_driver_name() == "pymysql":
         # the comment is one for MySQL, and a part of the statement for MariaDB

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, Table, create_engine, event, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from event_brokers import ConfigurationError, Event, fork
+from event_brokers import BrokerUnavailable, ConfigurationError, Event, fork
 from event_brokers_sql import schema
 from event_brokers_sql.address import (
     database_file,
@@ -22,7 +22,7 @@ from event_brokers_sql.address import (
     longest_answer,
     place,
 )
-from event_brokers_sql.deadline import Deadline
+from event_brokers_sql.deadline import Deadline, end_given_up
 from event_brokers_sql.failures import meaning
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.packet import largest_statement, refuse_too_large
@@ -52,6 +52,7 @@ class Connection:
             fork.watch(self)
         try:
             with self._session(), self._engine.connect() as connection:
+                end_given_up(connection)
                 schema.prepare(connection, self._table)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
@@ -79,12 +80,6 @@ class Connection:
             if rows:
                 connection.execute(statement, rows)
 
-    @contextmanager
-    def _session(self) -> Iterator[None]:
-        """Let nobody fork, and nothing hang, meanwhile; word what the database refuses."""
-        with self._turn, _told(self._url), self._deadline.kept():
-            yield
-
     def close(self) -> None:
         """Release the connection to the database."""
         self._engine.dispose()
@@ -103,6 +98,18 @@ class Connection:
 
     def after_fork_in_child(self) -> None:
         """Do nothing: the child has a connection of its own."""
+
+    @contextmanager
+    def _session(self) -> Iterator[None]:
+        """Let nobody fork, and nothing hang, meanwhile; word what the database refuses."""
+        try:
+            with self._turn, _told(self._url), self._deadline.kept():
+                yield
+        except BrokerUnavailable:
+            self._deadline.give_up()
+            if self._deadline.has_passed:
+                raise BrokerUnavailable(f"{place(self._url)} did not answer in time") from None
+            raise
 
 
 def look(options: SQLOptions) -> list[str]:
