@@ -45,6 +45,16 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Provoke every fault at full length, and write the matrix into docs/reliability.md."""
+    _install(session)
+    session.run(
+        "python", "-m", "pytest", "tests/faults", "tests/spool", "--faults", "-n", "2",
+        "--dist", "loadgroup", *session.posargs,
+    )  # fmt: skip
+
+
+@nox.session
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)

@@ -122,7 +122,7 @@ def queue_deleted(scene: Scene) -> Iterator[None]:
     """An administrator deletes the queue."""
     server = scene.server(RabbitMQ)
     with scene.running.paused():
-        scene.rescue()
+        scene.backend.read()  # which takes the messages, and keeps them
         with server.connection() as connection:
             connection.channel().queue_delete(scene.name)
     yield
@@ -133,7 +133,7 @@ def queue_of_another_type(scene: Scene) -> Iterator[None]:
     """An administrator replaces the queue by a quorum queue."""
     server = scene.server(RabbitMQ)
     with scene.running.paused():
-        scene.rescue()
+        scene.backend.read()  # which takes the messages, and keeps them
         with server.connection() as connection:
             channel = connection.channel()
             channel.queue_delete(scene.name)
@@ -147,7 +147,7 @@ def queue_full(scene: Scene) -> Iterator[None]:
     server = scene.server(RabbitMQ)
     definition = '{"max-length":5,"overflow":"reject-publish"}'
     with scene.running.paused():
-        scene.rescue()  # a queue that is longer already loses its oldest messages by this
+        scene.backend.read()  # a queue that is longer already would lose its oldest messages
         server.control("set_policy", "full", f"^{scene.name}$", definition, "--apply-to", "queues")
     scene.running.burst()
     yield
