@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -201,6 +202,22 @@ def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(
     assert not flushing.is_alive()
     assert waiting(spool) == ["e000003"]
     spool.dispose()
+
+
+def test_a_clock_that_jumps_neither_stalls_nor_reorders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting is measured on a clock that nobody sets, and the order is not one of time."""
+    jumps = iter(range(10**6))
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 86_400 * (-1) ** next(jumps))
+    scripted = ScriptedBroker()
+    scripted.publishes.extend([OSError("reset")] * 3)
+    with scripted.start(spool=str(tmp_path / "spool")) as broker:
+        accepted = [broker.publish({"n": number}) for number in range(50)]
+        status = broker.flush(20)
+    assert (status.delivered, status.pending) == (50, 0)
+    assert scripted.ids() == accepted
 
 
 def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
