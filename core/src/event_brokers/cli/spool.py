@@ -107,9 +107,8 @@ def retry(output: Output, endpoints_file: str, every: bool, ids: Sequence[str]) 
     if bool(ids) == every:
         raise click.UsageError("give IDs, or --all")
     with _opened(output, endpoints_file) as spool:
-        wanted = _dead_letter_ids(spool) if every else ids
-        unknown = [id_ for id_ in wanted if not isinstance(spool.find(id_), DeadLetter)]
-        retried = spool.retry(wanted)
+        unknown = [id_ for id_ in ids if not isinstance(spool.find(id_), DeadLetter)]
+        retried = spool.retry(_dead_letter_ids(spool) if every else ids)
         if retried and not spool.has_deliverer():
             output.warn("no process delivers now; the next one that uses this spool will")
     output.document["retried"] = retried
