@@ -679,6 +679,15 @@ def test_two_hosts_are_refused() -> None:
         endpoints.read({"type": "sql", "dialect": "mysql", "url": "a", "host": "b"})
 
 
+@pytest.mark.parametrize("option", ["host", "url"])
+def test_a_host_with_a_port_is_refused(option: str) -> None:
+    """SQLAlchemy would look for a host of that name."""
+    section = {"type": "sql", "dialect": "mysql", option: "db.example:3306"}
+    with pytest.raises(ConfigurationError, match=f"{option}: give the port as 'port'"):
+        endpoints.read(section)
+    assert endpoints.read({**section, option: "::1"}).options
+
+
 def test_no_repr_shows_the_password() -> None:
     """Neither that of the options nor of the settings around them."""
     settings_made = endpoints.read({"type": "sql", "url": "mysql://u:canary@h/db"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -202,6 +203,15 @@ def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(
     assert not flushing.is_alive()
     assert waiting(spool) == ["e000003"]
     spool.dispose()
+
+
+def test_a_system_without_file_locks_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has none of POSIX; events can wait in memory there."""
+    monkeypatch.setitem(sys.modules, "event_brokers.spool", None)
+    with pytest.raises(ConfigurationError, match=r"delivery\.spool: this system lacks"):
+        ScriptedBroker().start(spool=str(tmp_path / "spool"))
 
 
 def test_a_clock_that_jumps_neither_stalls_nor_reorders(

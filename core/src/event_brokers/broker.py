@@ -18,7 +18,7 @@ from event_brokers import endpoints, fork, program_exit
 from event_brokers.buffer import Condition, DeadLetter, MemoryQueue, Queue
 from event_brokers.delivery import Delivery, State
 from event_brokers.endpoints import MAX_PENDING, DeliveryOptions, Settings
-from event_brokers.errors import InvalidEvent, UndeliveredEvents
+from event_brokers.errors import ConfigurationError, InvalidEvent, UndeliveredEvents
 from event_brokers.event import Event
 
 logger = logging.getLogger("event_brokers")
@@ -302,7 +302,12 @@ def _max_pending(delivery: DeliveryOptions) -> int | None:
 def _queue_maker(delivery: DeliveryOptions) -> Callable[[], Queue]:
     if delivery.spool is None:
         return partial(MemoryQueue, delivery.max_pending or MAX_PENDING, delivery.max_bytes)
-    from event_brokers.spool import Spool  # noqa: PLC0415 - SQLite is for those who want it
+    try:
+        from event_brokers.spool import Spool  # noqa: PLC0415 - SQLite is for those who want it
+    except ImportError as error:
+        raise ConfigurationError(
+            "event_broker.delivery.spool: this system lacks the file locks of POSIX; leave it out"
+        ) from error
 
     # absolute: the program may change its folder before it forks
     folder = Path(delivery.spool).absolute()

@@ -192,4 +192,5 @@ def _forget_ids_after_fork() -> None:
     _ids = _TimeOrderedIds()
 
 
-os.register_at_fork(after_in_child=_forget_ids_after_fork)
+if hasattr(os, "register_at_fork"):  # Windows knows no fork
+    os.register_at_fork(after_in_child=_forget_ids_after_fork)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from msgspec import Meta
 
 from event_brokers import Options, Secret, SecretUrl
+
+_HOST_AND_PORT = re.compile(r"[^:/]+:\d+")
 
 
 class SQLOptions(Options, frozen=True, kw_only=True):
@@ -34,10 +37,13 @@ class SQLOptions(Options, frozen=True, kw_only=True):
     )
 
     def __post_init__(self) -> None:
-        """Refuse two hosts.
+        """Refuse two hosts, and a host that holds a port.
 
         Raises:
-            ValueError: `url` and `host` are both given.
+            ValueError: `url` and `host` are both given; one of them is host:port.
         """
         if self.url is not None and self.host is not None:
             raise ValueError("host: 'url' names the host already; give one of them")
+        for option, host in (("url", self.url.reveal() if self.url else ""), ("host", self.host)):
+            if _HOST_AND_PORT.fullmatch(host or ""):
+                raise ValueError(f"{option}: give the port as 'port', not behind the host")
