@@ -11,6 +11,7 @@ import pytest
 from command import Commands
 from event_brokers.cli.exit_codes import MEANINGS
 from stand_in import write_command
+from waiting import wait_until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 
@@ -101,8 +102,7 @@ def test_a_ctrl_c_anywhere_is_no_traceback(commands: Commands) -> None:
     )
     write_command(commands.plugins, "wait", source)
     with commands.start("wait") as process:
-        while not (commands.folder / "waits").exists():
-            assert process.poll() is None
+        wait_until((commands.folder / "waits").exists)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ from event_brokers.delivery import Delivery, State
 from event_brokers.endpoints import MAX_PENDING, DeliveryOptions, Settings
 from event_brokers.errors import ConfigurationError, InvalidEvent, UndeliveredEvents
 from event_brokers.event import Event
+
+if TYPE_CHECKING:
+    from event_brokers.spool import Spool
 
 logger = logging.getLogger("event_brokers")
 
@@ -302,6 +305,19 @@ def _max_pending(delivery: DeliveryOptions) -> int | None:
 def _queue_maker(delivery: DeliveryOptions) -> Callable[[], Queue]:
     if delivery.spool is None:
         return partial(MemoryQueue, delivery.max_pending or MAX_PENDING, delivery.max_bytes)
+    return spool_maker(delivery.spool, delivery)
+
+
+def spool_maker(folder: str, delivery: DeliveryOptions) -> Callable[[], Spool]:
+    """Return what opens the spool in a folder.
+
+    Parameters:
+        folder: `delivery.spool`.
+        delivery: how events wait.
+
+    Raises:
+        ConfigurationError: this system has no file locks.
+    """
     try:
         from event_brokers.spool import Spool  # noqa: PLC0415 - SQLite is for those who want it
     except ImportError as error:
@@ -310,8 +326,8 @@ def _queue_maker(delivery: DeliveryOptions) -> Callable[[], Queue]:
         ) from error
 
     # absolute: the program may change its folder before it forks
-    folder = Path(delivery.spool).absolute()
-    return partial(Spool, folder, delivery.durability, delivery.max_pending, delivery.max_bytes)
+    path = Path(folder).absolute()
+    return partial(Spool, path, delivery.durability, delivery.max_pending, delivery.max_bytes)
 
 
 def _numbered(index: int, event: Mapping[str, Any]) -> Event:

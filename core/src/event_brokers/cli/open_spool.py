@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from event_brokers.broker import spool_maker
 from event_brokers.buffer import Counts
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError
-from event_brokers.spool import Spool
+
+if TYPE_CHECKING:
+    from event_brokers.spool import Spool
 
 
 @contextmanager
@@ -33,9 +37,7 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
         raise CommandFailed(
             f"'{delivery.spool}': nothing was published into this spool yet", ExitCode.EX_NOINPUT
         )
-    spool = Spool(
-        Path(delivery.spool), delivery.durability, delivery.max_pending, delivery.max_bytes
-    )
+    spool = spool_maker(delivery.spool, delivery)()
     try:
         yield spool
     finally:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import partial
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -21,7 +21,9 @@ from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
-from event_brokers.spool import Spool
+
+if TYPE_CHECKING:
+    from event_brokers.spool import Spool
 
 STANDARD_OUTPUT = "-"
 

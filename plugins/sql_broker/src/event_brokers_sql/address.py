@@ -62,18 +62,17 @@ def driver_arguments(url: URL) -> dict[str, Any]:
         # the comment is one for MySQL, and a part of the statement for MariaDB
         return {
             "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": longest_answer(url),
-            "write_timeout": longest_answer(url),
+            "read_timeout": longest_answer(),
+            "write_timeout": longest_answer(),
             "init_command": f"SET SESSION innodb_lock_wait_timeout={_ANSWER_SECONDS} "
             f"/*M!100300 , SESSION idle_transaction_timeout={_ANSWER_SECONDS} */",
         }
     return {}
 
 
-def longest_answer(url: URL) -> float:
-    """Return the seconds after which the driver's own deadlines must have ended a call."""
-    seconds = _CONNECT_SECONDS if url.get_backend_name() == "sqlite" else _ANSWER_SECONDS
-    return seconds + 5.0
+def longest_answer() -> float:
+    """Return the seconds after which the server's own deadlines must have ended a call."""
+    return _ANSWER_SECONDS + 5.0
 
 
 def place(url: URL) -> str:

@@ -46,7 +46,7 @@ class Connection:
         self._table = schema.events_table(options.table)
         _require_folder(self._url)
         self._engine = _engine(self._url)
-        self._deadline = Deadline(self._engine, longest_answer(self._url))
+        self._deadline = Deadline(self._engine, longest_answer())
         self._turn = threading.Lock()
         if self._url.get_backend_name() == "sqlite":
             fork.watch(self)

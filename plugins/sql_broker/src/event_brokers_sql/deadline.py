@@ -40,12 +40,16 @@ class Deadline:
         self._session: Any = None
         self._identity: tuple[int, str] | None = None
         self.has_passed = False
-        if engine.driver == "psycopg":
+        self._is_needed = engine.driver == "psycopg"
+        if self._is_needed:
             event.listen(engine, "connect", self._note)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Shut the socket down unless the block ends in time; the driver then raises its error."""
+        if not self._is_needed:
+            yield
+            return
         self.has_passed = False
         timer = threading.Timer(self._seconds, self._shut_down)
         timer.daemon = True
