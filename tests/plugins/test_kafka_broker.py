@@ -702,8 +702,8 @@ def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:
     assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
     opened.close()
     opened.close()
-    assert set(threading.enumerate()) == threads
-    assert psutil.Process().num_fds() == files
+    assert set(threading.enumerate()) <= threads
+    assert psutil.Process().num_fds() <= files
 
 
 def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -> None:
@@ -715,8 +715,8 @@ def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
     for _ in range(5):
         what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
-    assert set(threading.enumerate()) == threads
-    assert psutil.Process().num_fds() == files
+    assert set(threading.enumerate()) <= threads
+    assert psutil.Process().num_fds() <= files
 
 
 def test_a_broker_killed_in_mid_stream_costs_no_event_and_no_order(kafka: Kafka, name: str) -> None:

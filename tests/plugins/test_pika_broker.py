@@ -817,8 +817,8 @@ def test_closing_releases_threads_and_sockets(rabbitmq: RabbitMQ, name: str) -> 
     opened.publish([an_event()])
     assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
     opened.close()
-    assert set(threading.enumerate()) == threads
-    assert psutil.Process().num_fds() == files
+    assert set(threading.enumerate()) <= threads
+    assert psutil.Process().num_fds() <= files
 
 
 def test_closing_is_not_held_up_by_a_server_that_does_not_answer(
@@ -832,8 +832,8 @@ def test_closing_is_not_held_up_by_a_server_that_does_not_answer(
     rabbitmq.pause()
     opened.close()
     rabbitmq.resume()
-    assert set(threading.enumerate()) == threads
-    assert psutil.Process().num_fds() == files
+    assert set(threading.enumerate()) <= threads
+    assert psutil.Process().num_fds() <= files
 
 
 @pytest.mark.parametrize(
@@ -853,8 +853,8 @@ def test_a_connection_that_failed_leaves_nothing_open(
         for _ in range(3):
             with pytest.raises(PublishError):
                 attempt(options)
-        assert set(threading.enumerate()) == threads
-        assert psutil.Process().num_fds() == files
+        assert set(threading.enumerate()) <= threads
+        assert psutil.Process().num_fds() <= files
 
 
 def test_connections_closed_by_an_administrator_are_made_again(
