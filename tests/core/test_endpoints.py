@@ -173,7 +173,7 @@ def test_type_may_be_left_out_as_in_rasa(tmp_path: Path) -> None:
                 "the environment variable UNSET_VARIABLE is not set"
             ),
         ),
-        ("event_broker:\n", "endpoints.yml:1: event_broker: must hold options, such as type: pika"),
+        ("event_broker:\n", "endpoints.yml:1: event_broker: must hold options, such as a type"),
         ("event_brokers: {}\n", "endpoints.yml: no section 'event_broker'; is it 'event_brokers'?"),
         ("", "endpoints.yml: no section 'event_broker'"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
@@ -118,6 +118,23 @@ def settings_for(type_name: str, options: Mapping[str, Any]) -> Settings:
     return _settings(sections.from_literals({**options, "type": type_name}))
 
 
+def read_options(
+    section: Section, options_class: type[_OptionsClass], own: Sequence[str] = ("type",)
+) -> _OptionsClass:
+    """Return the options of one class that a section gives.
+
+    Parameters:
+        section: of `endpoints.yml`, or of a mapping.
+        options_class: names the options and their types.
+        own: keys of the section that are none of its options.
+
+    Raises:
+        ConfigurationError: one sentence that names file, line, option and the way out.
+    """
+    given = {name: value for name, value in section.values.items() if name not in own}
+    return _Reader(options_class, section).read(given)
+
+
 def _settings(section: Section) -> Settings:
     plugin = _plugin(section)
     delivery = section.values.get("delivery") or {}
@@ -132,10 +149,9 @@ def _settings(section: Section) -> Settings:
 
 def _plugin_options(plugin: Plugin, section: Section) -> Any:
     own = ("type", "delivery")
-    given = {name: value for name, value in section.values.items() if name not in own}
     if plugin.options_class is None:
-        return given
-    return _Reader(plugin.options_class, section).read(given)
+        return {name: value for name, value in section.values.items() if name not in own}
+    return read_options(section, plugin.options_class, own)
 
 
 def _plugin(section: Section) -> Plugin:

@@ -1,4 +1,4 @@
-"""The `event_broker` section as somebody wrote it: its values and the lines they stand on."""
+"""One section of `endpoints.yml` as somebody wrote it: its values and the lines they stand on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_brokers.plugins import did_you_mean
 if TYPE_CHECKING:
     import yaml
 
-SECTION = "event_broker"
+EVENT_BROKER = "event_broker"
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 _Path = tuple[str, ...]
@@ -29,38 +29,55 @@ class Section(msgspec.Struct, frozen=True):
         values: option name -> value, with environment variables replaced.
         file: the file's name; empty where the section did not come from a file.
         lines: path of an option inside the section -> its line in the file, from 1.
+        name: of the section.
     """
 
     values: dict[str, Any]
     file: str = ""
     lines: dict[_Path, int] = {}
+    name: str = EVENT_BROKER
 
     def where(self, *path: str) -> str:
         """Return "endpoints.yml:3: event_broker.port" for an option of the section."""
-        return f"{_place(self.file, self.lines.get(path))}{'.'.join((SECTION, *path))}"
+        return f"{_place(self.file, self.lines.get(path))}{'.'.join((self.name, *path))}"
 
     def error(self, text: str, *path: str) -> ConfigurationError:
         """Return the error that names an option, where it stands, and what is wrong with it."""
         return ConfigurationError(f"{self.where(*path)}: {text}")
 
 
-def from_file(path: str | os.PathLike[str]) -> Section:
-    """Return the section of an endpoints.yml; every other section is left alone.
+def from_file(path: str | os.PathLike[str], name: str = EVENT_BROKER) -> Section:
+    """Return a section of an endpoints.yml; every other section is left alone.
 
     Parameters:
         path: the file, YAML 1.1 in UTF-8.
+        name: of the section.
 
     Raises:
         ConfigurationError: the file cannot be read, is not YAML, has no such section, repeats a
             key of it, or names an environment variable that is not set.
     """
     file = os.fspath(path)
-    node = _section_node(file)
-    lines: dict[_Path, int] = {(): node.start_mark.line + 1}
-    _read_lines(node, (), lines, file)
-    values = _construct(node, file)
-    section = Section(values=values, file=file, lines=lines)
-    return msgspec.structs.replace(section, values=_replace_variables(values, (), section))
+    sections = _sections(file)
+    node = _named(name, sections, file)
+    if node is None:
+        raise ConfigurationError(f"{file}: no section '{name}'{_near(name, sections)}")
+    return _read(node, name, file)
+
+
+def from_file_if_there(path: str | os.PathLike[str], name: str) -> Section | None:
+    """Do as `from_file`, and return None where the file has no such section.
+
+    Parameters:
+        path: the file.
+        name: of the section.
+
+    Raises:
+        ConfigurationError: as for `from_file`.
+    """
+    file = os.fspath(path)
+    node = _named(name, _sections(file), file)
+    return None if node is None else _read(node, name, file)
 
 
 def from_mapping(values: Mapping[str, Any]) -> Section:
@@ -93,24 +110,42 @@ def _place(file: str, line: int | None) -> str:
     return f"{file}: " if line is None else f"{file}:{line}: "
 
 
-def _section_node(file: str) -> yaml.MappingNode:
+def _read(node: yaml.MappingNode, name: str, file: str) -> Section:
+    lines: dict[_Path, int] = {(): node.start_mark.line + 1}
+    _read_lines(node, (name,), lines, file)
+    values = _construct(node, name, file)
+    section = Section(values=values, file=file, lines=lines, name=name)
+    return msgspec.structs.replace(section, values=_replace_variables(values, (), section))
+
+
+def _sections(file: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Return the name and the value of every section."""
     import yaml  # noqa: PLC0415 - whoever passes a mapping does not wait for the import
 
     root = _compose(file)
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigurationError(f"{file}: no section '{SECTION}'")
-    found = [(key, value) for key, value in root.value if key.value == SECTION]
+    return root.value if isinstance(root, yaml.MappingNode) else []
+
+
+def _named(
+    name: str, sections: list[tuple[yaml.Node, yaml.Node]], file: str
+) -> yaml.MappingNode | None:
+    import yaml  # noqa: PLC0415 - as above
+
+    found = [(key, value) for key, value in sections if key.value == name]
     if not found:
-        names = [key.value for key, _ in root.value if isinstance(key.value, str)]
-        near = did_you_mean(SECTION, names).replace("did you mean", "is it")
-        raise ConfigurationError(f"{file}: no section '{SECTION}'{near}")
+        return None
     if len(found) > 1:
-        _refuse_repeated(file, found[0][0], found[1][0], SECTION)
+        _refuse_repeated(file, found[0][0], found[1][0], name)
     key, value = found[0]
     if not isinstance(value, yaml.MappingNode) or not value.value:
         place = _place(file, key.start_mark.line + 1)
-        raise ConfigurationError(f"{place}{SECTION}: must hold options, such as type: pika")
+        raise ConfigurationError(f"{place}{name}: must hold options, such as a type")
     return value
+
+
+def _near(name: str, sections: list[tuple[yaml.Node, yaml.Node]]) -> str:
+    names = [key.value for key, _ in sections if isinstance(key.value, str)]
+    return did_you_mean(name, names).replace("did you mean", "is it")
 
 
 def _compose(file: str) -> yaml.Node | None:
@@ -135,7 +170,10 @@ def _compose(file: str) -> yaml.Node | None:
 
 
 def _read_lines(node: yaml.Node, path: _Path, lines: dict[_Path, int], file: str) -> None:
-    """Note the line of every option, and refuse a key that is written twice."""
+    """Note the line of every option, and refuse a key that is written twice.
+
+    The path begins with the section's name, which the lines leave out.
+    """
     import yaml  # noqa: PLC0415 - as above
 
     if not isinstance(node, yaml.MappingNode):
@@ -145,11 +183,10 @@ def _read_lines(node: yaml.Node, path: _Path, lines: dict[_Path, int], file: str
         if not isinstance(key, yaml.ScalarNode):
             continue
         here = (*path, key.value)
-        name = ".".join((SECTION, *here))
         if key.value in first:
-            _refuse_repeated(file, first[key.value], key, name)
+            _refuse_repeated(file, first[key.value], key, ".".join(here))
         first[key.value] = key
-        lines.setdefault(here, key.start_mark.line + 1)
+        lines.setdefault(here[1:], key.start_mark.line + 1)
         if len(path) < _DEEPEST:
             _read_lines(value, here, lines, file)
 
@@ -163,16 +200,16 @@ def _refuse_repeated(file: str, first: yaml.Node, second: yaml.Node, name: str) 
     raise ConfigurationError(f"{place}{name}: given twice, first in line {line}; remove one")
 
 
-def _construct(node: yaml.MappingNode, file: str) -> dict[str, Any]:
+def _construct(node: yaml.MappingNode, name: str, file: str) -> dict[str, Any]:
     import yaml  # noqa: PLC0415 - as above
 
     try:
         values: dict[Any, Any] = yaml.constructor.SafeConstructor().construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigurationError(f"{_place(file, line)}{SECTION}: {error.problem}") from None
+        raise ConfigurationError(f"{_place(file, line)}{name}: {error.problem}") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{file}: {SECTION}: not valid YAML") from error
+        raise ConfigurationError(f"{file}: {name}: not valid YAML") from error
     return {str(key): value for key, value in values.items()}
 
 
