@@ -21,6 +21,7 @@ from event_brokers_assistant.tracker import (
     ACTION_LISTEN,
     ACTION_SESSION_START,
     DialogueStateTracker,
+    checked_sender_id,
 )
 
 
@@ -109,8 +110,14 @@ class Agent:
 
         Parameters:
             sender_id: the conversation.
+
+        Raises:
+            InvalidEvent: the sender_id is not usable.
+            TrackerStoreError: the conversation cannot be read.
         """
-        return await asyncio.to_thread(self.tracker_store.get_or_create_tracker, sender_id)
+        return await asyncio.to_thread(
+            self.tracker_store.get_or_create_tracker, checked_sender_id(sender_id)
+        )
 
     async def _change(
         self, sender_id: str, change: Callable[[DialogueStateTracker], Any]

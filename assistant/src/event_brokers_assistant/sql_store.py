@@ -33,7 +33,7 @@ from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from event_brokers_assistant import events
-from event_brokers_assistant.database import database_url, engine_for, told
+from event_brokers_assistant.database import database_url, engine_for, place, told
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.stores import AT_ONCE, initial_slots, stored_event
 from event_brokers_assistant.streaming import Broker, StoredEvent, Stream, StreamStatus
@@ -116,6 +116,11 @@ class SQLTrackerStore:
         self._engine = engine_for(self._url)
         self._prepare()
         self.stream_due()
+
+    @property
+    def place(self) -> str:
+        """Where the database is, in words that hold no password."""
+        return place(self._url)
 
     def get_or_create_tracker(self, sender_id: str) -> DialogueStateTracker:
         """Do as TrackerStore says."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from event_brokers import InvalidEvent
 from event_brokers.event import new_id
 from event_brokers_assistant.applied_events import applied_events
 from event_brokers_assistant.events import (
@@ -30,6 +31,7 @@ from event_brokers_assistant.events import (
 
 ACTION_LISTEN = "action_listen"
 ACTION_SESSION_START = "action_session_start"
+_SENDER_ID_CHARACTERS = 255  # as Rasa's own tables
 
 
 class NewEvent(NamedTuple):
@@ -61,12 +63,31 @@ class Loop:
     trigger_message: dict[str, Any] | None = None
 
 
+def checked_sender_id(sender_id: str) -> str:
+    """Return the name of a conversation, if every database and log can hold and tell it apart.
+
+    Parameters:
+        sender_id: the name.
+
+    Raises:
+        InvalidEvent: it is not usable.
+    """
+    if not sender_id.isprintable() or sender_id != sender_id.strip() or not sender_id:
+        raise InvalidEvent("sender_id: give printable characters without a blank at either end")
+    if len(sender_id) > _SENDER_ID_CHARACTERS:
+        raise InvalidEvent(f"sender_id: longer than {_SENDER_ID_CHARACTERS} characters")
+    return sender_id
+
+
 class DialogueStateTracker:
     """Keeps the events of one conversation and the state they lead to, by the rules of Rasa 3.6.
 
     Parameters:
         sender_id: the conversation.
         slots: name -> value of the slots that have one before anything happens.
+
+    Raises:
+        InvalidEvent: the sender_id is not usable.
 
     Attributes:
         events: everything that happened, in order.
@@ -80,7 +101,7 @@ class DialogueStateTracker:
     """
 
     def __init__(self, sender_id: str, slots: Mapping[str, Any] | None = None) -> None:
-        self.sender_id = sender_id
+        self.sender_id = checked_sender_id(sender_id)
         self.events: list[Event] = []
         self._new: list[NewEvent] = []
         self._initial_slots = dict(slots or {})
