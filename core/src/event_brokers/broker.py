@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -87,7 +87,7 @@ class EventBroker:
             BrokerClosed: `close` was called.
         """
         accepted = Event.from_dict(event, event_id)
-        self._live().append([accepted], timeout)
+        self.accept([accepted], timeout)
         return accepted.id
 
     def publish_many(self, events: Iterable[Mapping[str, Any]], timeout: float = 0.0) -> list[str]:
@@ -104,8 +104,22 @@ class EventBroker:
             BrokerClosed: `close` was called.
         """
         accepted = [_numbered(index, event) for index, event in enumerate(events)]
-        self._live().append(accepted, timeout)
+        self.accept(accepted, timeout)
         return [event.id for event in accepted]
+
+    def accept(self, events: Sequence[Event], timeout: float = 0.0) -> None:
+        """Accept all of the events or none, where they are events already.
+
+        Parameters:
+            events: an id that still waits is the same event.
+            timeout: seconds to wait for room for all of them.
+
+        Raises:
+            QueueFull: there is no room for all of them.
+            SpoolError: the spool cannot be written.
+            BrokerClosed: `close` was called.
+        """
+        self._live().append(events, timeout)
 
     def flush(self, timeout: float | None = None) -> Status:
         """Wait until every event accepted so far is delivered or a dead letter.
