@@ -6,6 +6,8 @@ Every session installs the same requirements-development.txt; `scripts/test` run
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.10.9"
@@ -13,6 +15,8 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 DISTRIBUTIONS = ("core", "plugins/kafka_broker", "plugins/pika_broker", "plugins/sql_broker")
+# the plugin for SQL wants SQLAlchemy 2, and Rasa 1.4
+BESIDE_RASA = ("core[cli]", "plugins/kafka_broker", "plugins/pika_broker")
 
 
 @nox.session
@@ -59,6 +63,16 @@ def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)
     session.run("python", "-m", "pytest", "tests/distributions/test_isolation.py", *session.posargs)
+
+
+@nox.session
+def rasa(session: nox.Session) -> None:
+    """Resolve what goes into the environment of a real Rasa, together with it."""
+    _install(session)
+    wanted = Path(session.create_tmp()) / "requirements.in"
+    packages = [f"{Path(folder).absolute()}" for folder in BESIDE_RASA]
+    wanted.write_text("\n".join(["rasa==3.6.21", *packages]), encoding="utf-8")
+    session.run("uv", "pip", "compile", "--quiet", "--python-version", "3.10", str(wanted))
 
 
 @nox.session

@@ -79,16 +79,6 @@ def test_publish_many_takes_all_or_none() -> None:
         assert broker.publish_many([]) == []
 
 
-def test_publish_many_keeps_the_ids_it_is_given() -> None:
-    """Whoever must be able to publish again names each event, and has to name all of them."""
-    scripted = ScriptedBroker()
-    with scripted.start() as broker:
-        assert broker.publish_many([{}, {}], event_ids=["one", "two"]) == ["one", "two"]
-        with pytest.raises(ValueError, match="shorter"):
-            broker.publish_many([{}, {}], event_ids=["three"])
-        assert broker.flush(20).accepted == 2
-
-
 def test_an_id_that_still_waits_is_one_event() -> None:
     """Publishing again with the same id does not make a second event."""
     scripted = ScriptedBroker()

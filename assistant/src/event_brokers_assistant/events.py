@@ -15,6 +15,7 @@ from msgspec import field
 from event_brokers import InvalidEvent
 
 _OURS = "unknown_fields"
+_TYPE_CHARACTERS = 255  # as Rasa's own tables
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -264,6 +265,8 @@ def from_dict(event: Mapping[str, Any]) -> Event:
     type_name = event.get("event")
     if not isinstance(type_name, str) or not type_name:
         raise InvalidEvent("event.event: missing; name the event's type, such as 'user'")
+    if len(type_name) > _TYPE_CHARACTERS or not type_name.isprintable():
+        raise InvalidEvent(f"event.event: give at most {_TYPE_CHARACTERS} printable characters")
     kind = _TYPES.get(type_name)
     if kind is None:
         return UnknownEvent(fields=dict(event))

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from event_brokers import Event as JSONEvent
 from event_brokers import InvalidEvent
-from event_brokers.event import Event as CheckedEvent
 from event_brokers.plugins import did_you_mean
 from event_brokers_assistant.errors import ModelError
 from event_brokers_assistant.events import BotUttered, Event
@@ -199,7 +199,7 @@ def _event(answer: Any) -> Event:
             "text, or an event such as SlotSet"
         )
     try:
-        CheckedEvent.from_dict(event.to_dict())
+        JSONEvent.from_dict(event.to_dict())
     except InvalidEvent as error:
         raise ModelError(f"the model's answer cannot be streamed: {error}") from error
     return event

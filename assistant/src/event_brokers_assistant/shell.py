@@ -96,8 +96,8 @@ class _Conversation:
     async def _show(self, before: int) -> None:
         tracker = await self._agent.tracker(self._sender_id)
         for event in tracker.events[before:]:
-            body = stored_event(self._sender_id, NewEvent("shown", event)).body
-            self._output.say(click.style(json.dumps(body, ensure_ascii=False), dim=True))
+            body = stored_event(self._sender_id, NewEvent("shown", event)).body.decode()
+            self._output.say(click.style(body, dim=True))
 
 
 def _lines() -> Iterator[str]:

@@ -32,11 +32,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from event_brokers import Event
 from event_brokers_assistant import events
 from event_brokers_assistant.database import database_url, engine_for, place, told
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.stores import AT_ONCE, initial_slots, stored_event
-from event_brokers_assistant.streaming import Broker, StoredEvent, Stream, StreamStatus
+from event_brokers_assistant.streaming import Broker, Stream, StreamStatus
 from event_brokers_assistant.tracker import DialogueStateTracker
 
 _ATTEMPTS = 3  # where two savers wait for each other, the database ends one of them
@@ -179,13 +180,13 @@ class SQLTrackerStore:
             # another process that makes the same tables may have been faster
             self._transaction(_metadata.create_all)
 
-    def _row(self, stored: StoredEvent) -> dict[str, Any]:
+    def _row(self, event: Event) -> dict[str, Any]:
         return {
-            "sender_id": stored.body["sender_id"],
-            "event_id": stored.id,
-            "type_name": stored.body["event"],
-            "timestamp": _seconds(stored.body.get("timestamp")),
-            "data": msgspec.json.encode(stored.body).decode(),
+            "sender_id": event.sender_id,
+            "event_id": event.id,
+            "type_name": event.type,
+            "timestamp": event.timestamp,
+            "data": event.body.decode(),
             "due": self._stream.is_open,
         }
 
@@ -201,7 +202,7 @@ class SQLTrackerStore:
         if not due:
             return False
         sent = self._stream.send(
-            [StoredEvent(row.event_id, msgspec.json.decode(row.data)) for row in due]
+            [Event.from_dict(msgspec.json.decode(row.data), row.event_id) for row in due]
         )
         accepted = [row.id for row in due[:sent]]
         connection.execute(update(_events).where(_events.c.id.in_(accepted)).values(due=False))
@@ -253,7 +254,3 @@ def _event(data: str) -> events.Event:
     body = msgspec.json.decode(data)
     body.pop("sender_id", None)
     return events.from_dict(body)
-
-
-def _seconds(timestamp: Any) -> float | None:
-    return float(timestamp) if isinstance(timestamp, (int, float)) else None

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Protocol
 
-from event_brokers.event import Event as CheckedEvent
+from event_brokers import Event as JSONEvent
 from event_brokers_assistant.events import Event
-from event_brokers_assistant.streaming import Broker, StoredEvent, Stream, StreamStatus
+from event_brokers_assistant.streaming import Broker, Stream, StreamStatus
 from event_brokers_assistant.tracker import DialogueStateTracker, NewEvent
 
 AT_ONCE = 500  # events that are handed to the broker together
@@ -68,7 +68,7 @@ class InMemoryTrackerStore:
         self._lock = threading.Lock()
         self._streaming = threading.Lock()
         self._events: dict[str, list[Event]] = defaultdict(list)
-        self._due: deque[StoredEvent] = deque()
+        self._due: deque[JSONEvent] = deque()
 
     def get_or_create_tracker(self, sender_id: str) -> DialogueStateTracker:
         """Do as TrackerStore says."""
@@ -128,12 +128,11 @@ def initial_slots(domain: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: (slot or {}).get("initial_value") for name, slot in slots.items()}
 
 
-def stored_event(sender_id: str, new: NewEvent) -> StoredEvent:
+def stored_event(sender_id: str, new: NewEvent) -> JSONEvent:
     """Return an event as it is stored and streamed, with `sender_id` as in Rasa's stream.
 
     Raises:
         InvalidEvent: JSON cannot say it.
     """
     body = {"sender_id": sender_id, **new.event.to_dict()} | {"sender_id": sender_id}
-    CheckedEvent.from_dict(body, new.id)
-    return StoredEvent(new.id, body)
+    return JSONEvent.from_dict(body, new.id)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
-from event_brokers import QueueFull
+from event_brokers import Event, QueueFull
 
 logger = logging.getLogger("event_brokers.assistant")
 
@@ -17,25 +17,8 @@ logger = logging.getLogger("event_brokers.assistant")
 class Broker(Protocol):
     """What a tracker store needs of an `event_brokers.EventBroker`."""
 
-    def publish_many(
-        self,
-        events: Sequence[Mapping[str, Any]],
-        timeout: float = 0.0,
-        event_ids: Sequence[str] | None = None,
-    ) -> list[str]:
-        """Accept all of the events or none."""
-
-
-class StoredEvent(msgspec.Struct, frozen=True):
-    """An event that a store has, on its way to the broker.
-
-    Attributes:
-        id: the event's id.
-        body: its dictionary, with `sender_id`.
-    """
-
-    id: str
-    body: dict[str, Any]
+    def accept(self, events: Sequence[Event]) -> None:
+        """Accept all of the events or none, each by its id once."""
 
 
 class StreamStatus(msgspec.Struct, frozen=True):
@@ -70,7 +53,7 @@ class Stream:
         """Whether there is a broker at all."""
         return self._broker is not None
 
-    def send(self, events: Sequence[StoredEvent]) -> int:
+    def send(self, events: Sequence[Event]) -> int:
         """Hand over events in order, and return how many of them were accepted.
 
         Parameters:
@@ -115,15 +98,12 @@ class Stream:
             logger.warning("events are streamed again")
 
 
-def _accepted(broker: Broker, events: Sequence[StoredEvent]) -> int:
+def _accepted(broker: Broker, events: Sequence[Event]) -> int:
     """Publish as many of the oldest events as there is room for; one at least, or raise."""
     count = len(events)
     while True:
-        some = events[:count]
         try:
-            broker.publish_many(
-                [event.body for event in some], event_ids=[event.id for event in some]
-            )
+            broker.accept(events[:count])
         except QueueFull:
             if count == 1:
                 raise

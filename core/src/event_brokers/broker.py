@@ -87,35 +87,39 @@ class EventBroker:
             BrokerClosed: `close` was called.
         """
         accepted = Event.from_dict(event, event_id)
-        self._live().append([accepted], timeout)
+        self.accept([accepted], timeout)
         return accepted.id
 
-    def publish_many(
-        self,
-        events: Iterable[Mapping[str, Any]],
-        timeout: float = 0.0,
-        event_ids: Sequence[str] | None = None,
-    ) -> list[str]:
+    def publish_many(self, events: Iterable[Mapping[str, Any]], timeout: float = 0.0) -> list[str]:
         """Accept all of the events or none, and return their ids in the same order.
 
         Parameters:
             events: dictionaries, as for `publish`.
             timeout: seconds to wait for room for all of them.
-            event_ids: an id for each event, as for `publish`; new ones if None.
 
         Raises:
             InvalidEvent: JSON cannot say one of them; the sentence says which, counted from 0.
-            ValueError: there are not as many ids as events.
             QueueFull: there is no room for all of them.
             SpoolError: the spool cannot be written.
             BrokerClosed: `close` was called.
         """
-        given = list(events)
-        ids = [None] * len(given) if event_ids is None else event_ids
-        numbered = enumerate(zip(given, ids, strict=True))
-        accepted = [_numbered(index, event, event_id) for index, (event, event_id) in numbered]
-        self._live().append(accepted, timeout)
+        accepted = [_numbered(index, event) for index, event in enumerate(events)]
+        self.accept(accepted, timeout)
         return [event.id for event in accepted]
+
+    def accept(self, events: Sequence[Event], timeout: float = 0.0) -> None:
+        """Accept all of the events or none, where they are events already.
+
+        Parameters:
+            events: an id that still waits is the same event.
+            timeout: seconds to wait for room for all of them.
+
+        Raises:
+            QueueFull: there is no room for all of them.
+            SpoolError: the spool cannot be written.
+            BrokerClosed: `close` was called.
+        """
+        self._live().append(events, timeout)
 
     def flush(self, timeout: float | None = None) -> Status:
         """Wait until every event accepted so far is delivered or a dead letter.
@@ -340,8 +344,8 @@ def spool_maker(folder: str, delivery: DeliveryOptions) -> Callable[[], Spool]:
     return partial(Spool, path, delivery.durability, delivery.max_pending, delivery.max_bytes)
 
 
-def _numbered(index: int, event: Mapping[str, Any], event_id: str | None) -> Event:
+def _numbered(index: int, event: Mapping[str, Any]) -> Event:
     try:
-        return Event.from_dict(event, event_id)
+        return Event.from_dict(event)
     except InvalidEvent as error:
         raise InvalidEvent(f"events[{index}]: {error}") from None

@@ -135,7 +135,8 @@ def read_options(
     return _Reader(options_class, section).read(given)
 
 
-def _settings(section: Section) -> Settings:
+def _settings(written: Section) -> Settings:
+    section = sections.without_rasa(written)
     plugin = _plugin(section)
     delivery = section.values.get("delivery") or {}
     if not isinstance(delivery, Mapping):
@@ -157,11 +158,11 @@ def _plugin_options(plugin: Plugin, section: Section) -> Any:
 def _plugin(section: Section) -> Plugin:
     type_name = section.values.get("type") or DEFAULT_TYPE
     if not isinstance(type_name, str):
-        raise section.error(f"{_shown(type_name)} is not text", "type")
+        raise section.error(f"{_shown(type_name)} is not text", section.type_key)
     try:
         return plugins.load(type_name)
     except ConfigurationError as error:
-        raise type(error)(f"{section.where('type')}: {error}") from error.__cause__
+        raise type(error)(f"{section.where(section.type_key)}: {error}") from error.__cause__
 
 
 class _Reader(Generic[_OptionsClass]):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import yaml
 
 EVENT_BROKER = "event_broker"
+RASA_TYPE = "event_brokers.rasa.RasaEventBroker"  # what a real Rasa loads, by this name
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 _Path = tuple[str, ...]
@@ -30,16 +31,21 @@ class Section(msgspec.Struct, frozen=True):
         file: the file's name; empty where the section did not come from a file.
         lines: path of an option inside the section -> its line in the file, from 1.
         name: of the section.
+        within: path of the part of the section that the values are.
+        type_key: what `type` is called where it was written.
     """
 
     values: dict[str, Any]
     file: str = ""
     lines: dict[_Path, int] = {}
     name: str = EVENT_BROKER
+    within: _Path = ()
+    type_key: str = "type"
 
     def where(self, *path: str) -> str:
         """Return "endpoints.yml:3: event_broker.port" for an option of the section."""
-        return f"{_place(self.file, self.lines.get(path))}{'.'.join((self.name, *path))}"
+        whole = (*self.within, *path)
+        return f"{_place(self.file, self.lines.get(whole))}{'.'.join((self.name, *whole))}"
 
     def error(self, text: str, *path: str) -> ConfigurationError:
         """Return the error that names an option, where it stands, and what is wrong with it."""
@@ -98,10 +104,47 @@ def from_literals(values: Mapping[str, Any]) -> Section:
         ConfigurationError: a key is not text.
     """
     section = Section(values=dict(values))
+    _refuse_keys_that_are_not_text(section)
+    return section
+
+
+def without_rasa(section: Section) -> Section:
+    """Return the section as it would stand without Rasa: what `broker`, or `broker_type`, says.
+
+    A section that is not written for Rasa's own loader comes back as it is.
+
+    Raises:
+        ConfigurationError: neither is given, or `broker` is not all there is.
+    """
+    if section.values.get("type") != RASA_TYPE:
+        return section
+    given = {name: value for name, value in section.values.items() if name != "type"}
+    if given.get("broker") is not None:
+        return _inside_broker(section, given)
+    if given.get("broker_type") is None:
+        raise section.error(
+            "does not say which broker; add broker_type, such as broker_type: kafka", "type"
+        )
+    given["type"] = given.pop("broker_type")
+    return msgspec.structs.replace(section, values=given, type_key="broker_type")
+
+
+def _inside_broker(section: Section, given: Mapping[str, Any]) -> Section:
+    for name, value in given.items():
+        if name != "broker" and value is not None:
+            raise section.error("stands beside 'broker'; move it in there", name)
+    broker = given["broker"]
+    if not isinstance(broker, Mapping) or not broker:
+        raise section.error("must hold options, such as type: kafka", "broker")
+    inside = msgspec.structs.replace(section, values=dict(broker), within=("broker",))
+    _refuse_keys_that_are_not_text(inside)
+    return inside
+
+
+def _refuse_keys_that_are_not_text(section: Section) -> None:
     for key in section.values:
         if not isinstance(key, str):
             raise section.error(f"the key {key!r} is not text")
-    return section
 
 
 def _place(file: str, line: int | None) -> str:
