@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from event_brokers.broker import EventBroker, Status, connect
     from event_brokers.buffer import DeadLetter
+    from event_brokers.consumer import Consumer, ReceivedEvent, consume
     from event_brokers.errors import (
         BrokerClosed,
         BrokerUnavailable,
@@ -33,6 +34,7 @@ __all__ = [
     "BrokerClosed",
     "BrokerUnavailable",
     "ConfigurationError",
+    "Consumer",
     "DeadLetter",
     "Event",
     "EventBroker",
@@ -41,6 +43,7 @@ __all__ = [
     "Options",
     "PluginError",
     "QueueFull",
+    "ReceivedEvent",
     "RejectedEvents",
     "Secret",
     "SecretUrl",
@@ -48,18 +51,22 @@ __all__ = [
     "Status",
     "UndeliveredEvents",
     "connect",
+    "consume",
     "hookimpl",
 ]
 
 _MODULES = {
+    "Consumer": "consumer",
     "DeadLetter": "buffer",
     "Event": "event",
     "EventBroker": "broker",
     "Options": "options",
+    "ReceivedEvent": "consumer",
     "Secret": "secret",
     "SecretUrl": "secret",
     "Status": "broker",
     "connect": "broker",
+    "consume": "consumer",
     "hookimpl": "hookspecs",
 }
 

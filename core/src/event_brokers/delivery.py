@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 import traceback
@@ -13,7 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from event_brokers import program_exit
+from event_brokers import back_off, program_exit
+from event_brokers.back_off import FIRST_RETRY_SECONDS, LONGEST_DELAY_SECONDS
 from event_brokers.buffer import Condition, DeadLetter, Queue
 from event_brokers.endpoints import Settings
 from event_brokers.errors import (
@@ -30,9 +30,7 @@ dead_letters_logger = logging.getLogger("event_brokers.dead_letters")
 
 BATCH_EVENTS = 4_096
 BATCH_BYTES = 8 * 1024 * 1024
-FIRST_RETRY_SECONDS = 0.1
 FIRST_HALTED_SECONDS = 1.0
-LONGEST_DELAY_SECONDS = 30.0
 LONGEST_HURRIED_DELAY_SECONDS = 1.0
 _LONGEST_SENTENCE = 500
 
@@ -94,7 +92,6 @@ class Delivery:
         self._batch_limit = BATCH_EVENTS
         self._failing_alone: str | None = None  # the id of the event for which all waits
         self._attempts = 0  # of that event
-        self._random = random.Random()  # the application may have seeded the common one
         self._failures = 0
         self._failing_since: float | None = None
         self._no_delay = threading.Event()
@@ -271,11 +268,9 @@ class Delivery:
         self._queue.note(Condition(state.value, last_error))
 
     def _delay(self, state: State) -> float:
-        """Return the seconds until the next attempt: exponential, with jitter, capped."""
         first = FIRST_HALTED_SECONDS if state is State.HALTED else FIRST_RETRY_SECONDS
         longest = LONGEST_HURRIED_DELAY_SECONDS if self._hurried else LONGEST_DELAY_SECONDS
-        delay = min(longest, first * 2.0 ** min(self._failures, 16))
-        return delay * self._random.uniform(0.5, 1.0)
+        return back_off.delay(self._failures, first, longest)
 
     def _say(self, error: BaseException) -> str:
         text = str(error)

@@ -68,6 +68,25 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         return headers
 
 
+def parse(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the dictionary that a body is, or None and why it is none, without its content.
+
+    Parameters:
+        body: as it came from a broker.
+    """
+    try:
+        event = _decode(body)
+    except UnicodeDecodeError:
+        return None, "not UTF-8"
+    except RecursionError:
+        return None, "nested too deeply"
+    except msgspec.DecodeError:
+        return None, "not JSON"
+    if not isinstance(event, dict):
+        return None, f"JSON, but {_type_name(event)} and no object"
+    return event, None
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, str):
         return str.__str__(value)  # an enumeration's own __str__ would give its name

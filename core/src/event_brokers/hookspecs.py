@@ -1,4 +1,4 @@
-"""The whole contract of a plugin: three hooks it must implement, two it may.
+"""The whole contract of a plugin: three hooks it must implement, three it may.
 
 A plugin is a module or object registered under the entry-point group `event_brokers` with its
 type as the name. Every EventBroker owns one pluggy manager that holds one plugin, so a hook is
@@ -14,12 +14,13 @@ All three can carry `confirmed`, the ids of the events that need not be sent aga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from event_brokers.consumer import ReceivedEvent
     from event_brokers.event import Event
     from event_brokers.options import Options
 
@@ -97,5 +98,26 @@ def check(options: Any) -> Sequence[str]:
     Raises:
         ConfigurationError: a person must change something.
         Exception: the broker cannot be reached now.
+    """
+    raise NotImplementedError
+
+
+@hookspec(firstresult=True)
+def consume(options: Any, group: str | None, from_start: bool) -> Iterator[ReceivedEvent | None]:
+    """Yield what arrives, for ever; a generator function. Optional.
+
+    Being asked for the next one acknowledges the event before. Being closed does not, and must
+    release everything; what was acknowledged before stays so. None is yielded once a second at
+    the latest while nothing arrives, so that a consumer can be closed.
+
+    Parameters:
+        options: as for `connect`.
+        group: consumers of one group share the events, each group gets them all; None sees all
+            there are, acknowledges nothing and leaves no trace.
+        from_start: whether a group without a position begins with the oldest event there is.
+
+    Raises:
+        ConfigurationError: a person must change something; ends the consumer.
+        BrokerUnavailable: the connection is lost; the core asks for a new generator later.
     """
     raise NotImplementedError
