@@ -14,7 +14,9 @@ nox.needs_version = ">=2024.10.9"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
-DISTRIBUTIONS = ("core", "plugins/kafka_broker", "plugins/pika_broker", "plugins/sql_broker")
+DISTRIBUTIONS = (
+    "assistant", "core", "plugins/kafka_broker", "plugins/pika_broker", "plugins/sql_broker",
+)  # fmt: skip
 # the plugin for SQL wants SQLAlchemy 2, and Rasa 1.4
 BESIDE_RASA = ("core[cli]", "plugins/kafka_broker", "plugins/pika_broker")
 

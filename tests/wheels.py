@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {
     "event-brokers": ROOT / "core",
+    "event-brokers-assistant": ROOT / "assistant",
     "event-brokers-kafka": ROOT / "plugins" / "kafka_broker",
     "event-brokers-pika": ROOT / "plugins" / "pika_broker",
     "event-brokers-sql": ROOT / "plugins" / "sql_broker",

@@ -23,7 +23,13 @@ from wheels import ROOT
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("README.md", "core/README.md", "plugins/*/README.md", "docs/*.md")
+    for pattern in (
+        "README.md",
+        "assistant/README.md",
+        "core/README.md",
+        "plugins/*/README.md",
+        "docs/*.md",
+    )
     for path in ROOT.glob(pattern)
     if "```python" in path.read_text(encoding="utf-8") or "```yaml" in path.read_text("utf-8")
 )
