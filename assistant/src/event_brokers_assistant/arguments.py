@@ -77,6 +77,9 @@ def end(output: Output, assistant: Assistant, timeout: float) -> int:
     if assistant.outcome is None:
         return ExitCode.EX_OK
     assistant.outcome.tell(output)
+    if assistant.outcome.pending and assistant.spool is not None:
+        output.warn(f"what is pending stays in the spool '{assistant.spool}'")
+        return ExitCode.EX_OK
     return assistant.outcome.exit_code()
 
 

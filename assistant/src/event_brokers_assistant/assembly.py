@@ -49,12 +49,14 @@ class Assistant:
         broker: gets the events; None where nothing is streamed.
         outcome: counts what leaves the broker; None without one.
         store_name: where conversations are kept, in words.
+        spool: the folder in which events wait; None where they wait in memory.
     """
 
     agent: Agent
     broker: EventBroker | None
     outcome: Outcome | None
     store_name: str
+    spool: str | None = None
 
     def close(self, timeout: float) -> None:
         """Stream what is due, deliver what waits, and release everything.
@@ -105,7 +107,8 @@ def assemble(settings: EndpointSettings, model: Model | None) -> Assistant:
             broker.close(timeout=0)
         raise
     outcome = Outcome(broker, before) if broker else None
-    return Assistant(Agent(model, store), broker, outcome, name)
+    spool = settings.broker.delivery.spool if settings.broker else None
+    return Assistant(Agent(model, store), broker, outcome, name, spool)
 
 
 def _store(given: Section | None, broker: EventBroker | None) -> tuple[TrackerStore, str]:

@@ -1,0 +1,160 @@
+"""`event-brokers run`: from the command line to the closing line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from typing import Any
+
+import pytest
+
+from command import Commands, closing_line
+from running_assistant import RunningAssistant
+from waiting import wait_until
+
+ECHO = "def model(tracker, message): return [f'you said {message.text}']\n"
+SLOW = """
+import pathlib, time
+def model(tracker, message):
+    pathlib.Path("asked").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+    return "at last"
+"""
+
+
+def file_broker(commands: Commands, **options: Any) -> dict[str, Any]:
+    """Return the sections of an endpoints.yml with the broker of these tests."""
+    return {"event_broker": {"type": "file", "file": str(commands.arrived), **options}}
+
+
+def test_a_conversation_arrives_at_the_broker(commands: Commands) -> None:
+    """What the tracker shows is what was streamed, and the closing line counts it."""
+    (commands.folder / "agent.py").write_text(ECHO)
+    with RunningAssistant(commands, file_broker(commands), "-m", "agent.py") as assistant:
+        assert assistant.say("hi") == [{"recipient_id": "default", "text": "you said hi"}]
+        shown = assistant.events()
+        assert assistant.lines[0] == "conversations are kept in memory"
+        run = assistant.stop()
+    assert (run.code, run.out) == (0, closing_line(len(shown), len(shown)))
+    assert commands.read() == shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_conversations_finish(commands: Commands, number: signal.Signals) -> None:
+    """Whoever was asked before the signal gets the answer, and its events are delivered."""
+    (commands.folder / "agent.py").write_text(SLOW)
+    with RunningAssistant(commands, file_broker(commands), "-m", "agent.py") as assistant:
+        said: list[Any] = []
+        talking = threading.Thread(target=lambda: said.extend(assistant.say("hi")))
+        talking.start()
+        wait_until((commands.folder / "asked").exists)
+        assistant.send(number)
+        (commands.folder / "go").touch()
+        talking.join(30)
+        run = assistant.end()
+    assert said == [{"recipient_id": "default", "text": "at last"}]
+    assert (run.code, run.out) == (0, closing_line(6, 6))
+
+
+def test_a_broker_that_is_down_delays_the_end_no_longer_than_told(commands: Commands) -> None:
+    """In memory the events are lost, which the code says; with a spool they stay."""
+    down = file_broker(commands, connect_fails="unavailable")
+    with RunningAssistant(commands, down, "--timeout", "0") as assistant:
+        assistant.say("hi")
+        assert assistant.client.get("/healthz").status_code == 200
+        run = assistant.stop()
+    assert (run.code, run.out) == (os.EX_TEMPFAIL, closing_line(6, 0, pending=6))
+    down["event_broker"]["delivery"] = {"spool": str(commands.folder / "spool")}
+    with RunningAssistant(commands, down, "--timeout", "0") as assistant:
+        assistant.say("hi")
+        run = assistant.stop()
+    assert (run.code, run.out) == (0, closing_line(6, 0, pending=6))
+    del down["event_broker"]["connect_fails"]
+    with RunningAssistant(commands, down) as assistant:
+        wait_until(lambda: len(commands.read()) == 6)
+        assistant.stop()
+
+
+def test_without_a_broker_it_runs_and_says_so(commands: Commands) -> None:
+    """Nothing is streamed, and nobody is left to find that out."""
+    with RunningAssistant(commands, {}) as assistant:
+        assert "echo bot" in assistant.say("hi")[0]["text"]
+        assert assistant.client.get("/status").json()["broker"] is None
+        assert assistant.stop().code == 0
+
+
+def test_conversations_are_kept_where_the_file_says(commands: Commands) -> None:
+    """As in Rasa: `type: SQL`, dialect and db."""
+    endpoints = file_broker(commands) | {"tracker_store": {"type": "SQL", "db": "tracker.db"}}
+    with RunningAssistant(commands, endpoints) as assistant:
+        assistant.say("hi")
+        assert assistant.lines[0] == "conversations are kept in 'tracker.db'"
+        assistant.stop()
+    with RunningAssistant(commands, endpoints) as assistant:
+        assistant.say("again")
+        assert len(assistant.events()) == 9
+        assistant.stop()
+    assert len(commands.read()) == 9
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ({"db": "x"}, "endpoints.yml: tracker_store.type: missing; give SQL or InMemory"),
+        ({"type": "redis"}, "tracker_store.type: 'redis' is not served; give SQL or InMemory"),
+        ({"type": "SQL", "dbb": "x"}, "tracker_store.dbb: unknown option of 'SQL'; did you mean"),
+        ({"type": "SQL", "port": "x"}, "tracker_store.port: 'x' is not a whole number"),
+        ({"type": "SQL", "dialect": "oracel"}, "tracker_store.dialect: SQLAlchemy knows no"),
+    ],
+)
+def test_a_wrong_tracker_store_is_one_sentence(
+    commands: Commands, section: dict[str, Any], sentence: str
+) -> None:
+    """With the file and the line, and before anything listens."""
+    text = json.dumps({"tracker_store": section})
+    (commands.folder / "endpoints.yml").write_text(text, encoding="utf-8")
+    run = commands.run("run", "--port", "0", "--endpoints", "endpoints.yml")
+    assert (run.code, run.out) == (os.EX_CONFIG, "")
+    assert sentence in run.err
+    assert "Traceback" not in run.err
+
+
+def test_mistakes_on_the_command_line_are_one_sentence(commands: Commands) -> None:
+    """A model that is not there, a file that is not there, a port that is taken."""
+    run = commands.run("run", "-m", "nowhere.py", "--port", "0")
+    assert (run.code, run.err.partition(";")[0]) == (
+        os.EX_NOINPUT, "Error: --model: no file or folder 'nowhere.py'",
+    )  # fmt: skip
+    run = commands.run("run", "--endpoints", "nowhere.yml", "--port", "0")
+    assert (run.code, run.err) == (
+        os.EX_CONFIG, "Error: nowhere.yml: no such file or directory\n",
+    )  # fmt: skip
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = commands.run("run", "--port", str(port))
+    assert run.code == os.EX_UNAVAILABLE
+    assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in run.err
+
+
+def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
+    """Not where the API is asked with a wrong one, and not where the database refuses."""
+    endpoints = file_broker(commands) | {
+        "tracker_store": {
+            "type": "SQL", "dialect": "postgresql", "url": "127.0.0.1", "port": 1,
+            "username": "u", "password": "canary-password",
+        }
+    }  # fmt: skip
+    (commands.folder / "endpoints.yml").write_text(json.dumps(endpoints), encoding="utf-8")
+    run = commands.run("run", "--port", "0", "--debug")
+    assert run.code == os.EX_UNAVAILABLE
+    assert "127.0.0.1:1" in run.err
+    assert "canary" not in run.out + run.err
+    with RunningAssistant(commands, {}, "--auth-token", "canary-token") as assistant:
+        refused = assistant.client.get("/status?token=wrong")
+        assert "canary" not in refused.text + "".join(assistant.lines)
+        assert assistant.client.get("/status?token=canary-token").status_code == 200
+        assistant.stop()
