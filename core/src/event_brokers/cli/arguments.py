@@ -29,7 +29,7 @@ _json_option = click.option(
     help="Write one JSON document to standard output, and nothing else there.",
 )
 
-_debug_option = click.option(
+debug_option = click.option(
     "--debug",
     is_flag=True,
     expose_value=False,
@@ -48,6 +48,9 @@ endpoints_option = click.option(
 )
 
 
+pass_output = click.make_pass_decorator(Output, ensure=True)
+
+
 def takes_output(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command `--json` and `--debug`, and pass it the Output as its first argument."""
-    return _json_option(_debug_option(click.make_pass_decorator(Output, ensure=True)(command)))
+    return _json_option(debug_option(pass_output(command)))

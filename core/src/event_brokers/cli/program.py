@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import importlib_metadata
 
 GROUP = "event_brokers.commands"
-_OWN = ("check", "plugins", "publish", "spool")
+_OWN = ("check", "plugins", "publish", "spool", "tail")
 _EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
 
 
