@@ -96,7 +96,6 @@ class DialogueStateTracker:
         paused: whether the bot is silent.
         latest_message: what the user said last; None before.
         latest_bot_utterance: what the bot said last; None before.
-        latest_action_name: the action that was executed last; None before.
         followup_action: the action that has to be executed next; None where that is open.
     """
 
