@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from event_brokers import Event, hookimpl
+from event_brokers import Event, ReceivedEvent, hookimpl
+from event_brokers_sql import consumer
 from event_brokers_sql.connection import Connection, look
 from event_brokers_sql.options import SQLOptions
 
@@ -37,3 +38,11 @@ def options_class() -> type[SQLOptions]:
 def check(options: SQLOptions) -> Sequence[str]:
     """Look at the database and the table, and change nothing."""
     return look(options)
+
+
+@hookimpl
+def consume(
+    options: SQLOptions, group: str | None, from_start: bool
+) -> Iterator[ReceivedEvent | None]:
+    """Read the table in the order of its ids."""
+    return consumer.consume(options, group, from_start)
