@@ -45,6 +45,14 @@ def test_an_event_in_hand_comes_again(backend: Backend) -> None:
         assert [next(consumer).event for _ in range(2)] == [{"n": 2}, {"n": 3}]
 
 
+def test_the_first_event_comes_again_as_well(backend: Backend) -> None:
+    """A group that has acknowledged nothing has no position, or the one before it."""
+    publish(backend.section, [{"n": 0}])
+    for _ in range(2):
+        with event_brokers.consume(backend.section, from_start=True) as consumer:
+            assert next(consumer).event == {"n": 0}
+
+
 def test_closing_from_another_thread_ends_a_consumer_that_waits(backend: Backend) -> None:
     """A program can end its consumer while no event comes."""
     publish(backend.section, [{}])

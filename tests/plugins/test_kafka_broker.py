@@ -30,7 +30,7 @@ from kafka.admin import (
 from kafka.errors import InvalidRecordError, KafkaError
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
-from event_brokers_kafka import KafkaOptions, KafkaProducer, connection, session
+from event_brokers_kafka import KafkaOptions, KafkaProducer, client, connection, session
 from event_brokers_kafka.addresses import Address
 from event_brokers_kafka.connection import KafkaConnection
 from event_brokers_kafka.failures import as_publish_error
@@ -673,7 +673,7 @@ def test_a_paused_broker_ends_publish_and_connect(
 ) -> None:
     """Neither waits for ever, closing does not either, and afterwards everything works again."""
     monkeypatch.setattr(connection, "DELIVERY_SECONDS", 6.0)
-    monkeypatch.setattr(connection, "REQUEST_SECONDS", 4.0)
+    monkeypatch.setattr(client, "REQUEST_SECONDS", 4.0)
     opened = KafkaConnection(plain(kafka, name))
     opened.publish([an_event(0)])
     kafka.pause()
@@ -689,7 +689,7 @@ def test_a_paused_broker_ends_publish_and_connect(
 
 def test_publish_gives_up_within_half_a_minute() -> None:
     """What the test above shortens is bounded as promised."""
-    assert connection.REQUEST_SECONDS < connection.DELIVERY_SECONDS <= 30.0
+    assert client.REQUEST_SECONDS < connection.DELIVERY_SECONDS <= 30.0
 
 
 def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:

@@ -10,20 +10,17 @@ from typing import Any
 
 import kafka
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
-from kafka.net.compat import KafkaNetClient
 
 from event_brokers import BrokerUnavailable, Event
 from event_brokers_kafka import failures
 from event_brokers_kafka.addresses import Address
+from event_brokers_kafka.client import START_SECONDS, client_settings, closed_on_failure
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in, sign_in_to_any
-from event_brokers_kafka.sockets import DIRECT_URL
 from event_brokers_kafka.tls import client_context
 from event_brokers_kafka.topic import find_or_make
 
 DELIVERY_SECONDS = 30.0
-REQUEST_SECONDS = 20.0
-START_SECONDS = 10.0
 CLOSE_SECONDS = 3.0
 # handed over as a batch and flushed at once, so this only keeps the first record from leaving alone
 LINGER_MILLISECONDS = 50
@@ -114,23 +111,14 @@ class KafkaConnection:
         options = self._options
         context = client_context(options)
         first = self._find_way_in(context)
-        clients: list[KafkaNetClient] = []
-
-        def remembered_client(**settings: Any) -> KafkaNetClient:
-            clients.append(KafkaNetClient(**settings))
-            return clients[-1]
-
         try:
-            producer = kafka.KafkaProducer(
-                bootstrap_servers=[str(first)],
-                client_id=options.client_id,
-                kafka_client=remembered_client,
-                **_sign_in_settings(options, context),
-                **_delivery_settings(options),
-            )
+            with closed_on_failure() as client:
+                producer = kafka.KafkaProducer(
+                    kafka_client=client,
+                    **client_settings(options, context, first),
+                    **_delivery_settings(options),
+                )
         except KafkaError as error:
-            for client in clients:
-                client.close()
             raise BrokerUnavailable(f"{first} stopped answering") from error
         # its own exit handler would close it before the core has drained
         producer._unregister_cleanup()
@@ -193,15 +181,6 @@ def _environment_headers() -> list[tuple[str, bytes]]:
     return [("RASA_ENVIRONMENT", environment.encode())] if environment else []
 
 
-def _sign_in_settings(options: KafkaOptions, context: ssl.SSLContext | None) -> dict[str, Any]:
-    settings: dict[str, Any] = {"security_protocol": options.protocol, "ssl_context": context}
-    if options.uses_sasl and options.sasl_password is not None:
-        settings["sasl_mechanism"] = options.sasl_mechanism
-        settings["sasl_plain_username"] = options.sasl_username
-        settings["sasl_plain_password"] = options.sasl_password.reveal()
-    return settings
-
-
 def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
     return {
         "acks": "all",
@@ -212,11 +191,6 @@ def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
         "linger_ms": LINGER_MILLISECONDS,
         "batch_size": BATCH_BYTES,
         "max_request_size": MAX_REQUEST_BYTES,
-        "request_timeout_ms": int(REQUEST_SECONDS * 1000),
         "delivery_timeout_ms": int(DELIVERY_SECONDS * 1000),
-        "bootstrap_timeout_ms": int(START_SECONDS * 1000),
         "max_block_ms": int(START_SECONDS * 1000),
-        "reconnect_backoff_max_ms": 1000,
-        "proxy_url": DIRECT_URL,
-        "metrics_enabled": False,  # nobody reads them
     }

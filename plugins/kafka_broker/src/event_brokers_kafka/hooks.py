@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from event_brokers import Event, hookimpl
+from event_brokers import Event, ReceivedEvent, hookimpl
+from event_brokers_kafka import consumer
 from event_brokers_kafka.connection import KafkaConnection
 from event_brokers_kafka.inspection import inspect
 from event_brokers_kafka.options import KafkaOptions
@@ -38,3 +39,11 @@ def close(connection: KafkaConnection) -> None:
 def check(options: KafkaOptions) -> Sequence[str]:
     """Sign in, look for the topic, change nothing."""
     return inspect(options)
+
+
+@hookimpl
+def consume(
+    options: KafkaOptions, group: str | None, from_start: bool
+) -> Iterator[ReceivedEvent | None]:
+    """Read the topic, as a member of a consumer group."""
+    return consumer.consume(options, group, from_start)

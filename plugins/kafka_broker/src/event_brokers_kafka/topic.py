@@ -17,7 +17,24 @@ _POLL_SECONDS = 0.1
 _UNKNOWN_TOPIC = 3
 _INVALID_TOPIC = 17
 _TOPIC_AUTHORIZATION_FAILED = 29
-_WRITE = 4  # org.apache.kafka.common.acl.AclOperation
+
+
+class Right(NamedTuple):
+    """What a user has to be allowed to do with the topic.
+
+    Attributes:
+        code: org.apache.kafka.common.acl.AclOperation.
+        text: what is not allowed without it; `{name}` is the topic.
+        needs: what to grant.
+    """
+
+    code: int
+    text: str
+    needs: str
+
+
+READ = Right(3, "read '{name}'", "Describe and Read")
+WRITE = Right(4, "write to '{name}'", "Describe and Write, and Create if it has to be made")
 
 
 class Topic(NamedTuple):
@@ -56,21 +73,26 @@ def find(session: Session, name: str) -> Topic:
         BrokerUnavailable: the broker does not answer.
     """
     topic = _ask(session, _request(name, allow_auto_topic_creation=False))
-    _refuse_forbidden(session, topic)
+    _refuse_forbidden(session, topic, WRITE)
     return topic
 
 
-def find_or_make(session: Session, name: str) -> Topic:
+def find_or_make(session: Session, name: str, right: Right = WRITE) -> Topic:
     """Return the topic once it takes events; a broker that makes topics by itself makes it.
 
+    Parameters:
+        session: with a broker that has let us in.
+        name: the topic's.
+        right: what we are going to do with it.
+
     Raises:
-        ConfigurationError: it is missing and this broker makes none, or the user may not write.
+        ConfigurationError: it is missing and this broker makes none, or the right is missing.
         BrokerUnavailable: no partition has a leader, or the broker does not answer.
     """
     deadline = time.monotonic() + CREATION_SECONDS
     while True:
         topic = _ask(session, _request(name, allow_auto_topic_creation=True))
-        _refuse_forbidden(session, topic)
+        _refuse_forbidden(session, topic, right)
         if topic.is_ready:
             return topic
         if time.monotonic() > deadline:
@@ -116,26 +138,27 @@ def _ask(session: Session, request: MetadataRequest) -> Topic:
     )
 
 
-def _refuse_forbidden(session: Session, topic: Topic) -> None:
-    may_not_write = not topic.error_code and _WRITE not in topic.operations
-    if may_not_write or topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
-        raise forbidden(topic.name, session.address)
+def _refuse_forbidden(session: Session, topic: Topic, right: Right) -> None:
+    is_missing = not topic.error_code and right.code not in topic.operations
+    if is_missing or topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
+        raise forbidden(topic.name, session.address, right)
     if topic.error_code == _INVALID_TOPIC:
         raise ConfigurationError(
             f"event_broker.topic: '{session.address}' does not take '{topic.name}' as a name"
         )
 
 
-def forbidden(name: str, where: Any) -> ConfigurationError:
-    """Return the error for a topic that the user may not write to.
+def forbidden(name: str, where: Any, right: Right = WRITE) -> ConfigurationError:
+    """Return the error for a topic with which the user may not do what is needed.
 
     Parameters:
         name: the topic's.
         where: the broker's address.
+        right: what is needed.
     """
     return ConfigurationError(
-        f"event_broker.topic: '{where}' does not let this user write to '{name}'; "
-        "grant Describe and Write, and Create if it has to be made"
+        f"event_broker.topic: '{where}' does not let this user {right.text.format(name=name)}; "
+        f"grant {right.needs}"
     )
 
 
