@@ -7,7 +7,7 @@ A `text` block is the error that the YAML before it must give.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 import event_brokers
-from event_brokers import ConfigurationError, Event, endpoints, hookimpl, plugins
+from event_brokers import ConfigurationError, Event, ReceivedEvent, endpoints, hookimpl, plugins
 from event_brokers.plugins import Plugin
 from stand_in import write_plugin
 from wheels import ROOT
@@ -67,6 +67,16 @@ class ConfirmsAll:
         """Close the real connection, if it is one."""
         if connection is not self:
             self._real.hook.close(connection=connection)
+
+    @hookimpl
+    def consume(
+        self, options: Any, group: str | None, from_start: bool
+    ) -> Iterator[ReceivedEvent | None]:
+        """Read from where the events really are, which is SQLite."""
+        found: Iterator[ReceivedEvent | None] = self._real.hook.consume(
+            options=options, group=group, from_start=from_start
+        )
+        return found
 
     def _is_sqlite(self, options: Any) -> bool:
         return self._real.type == "sql" and options.dialect == "sqlite"
