@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from command import Commands, closing_line
+from event_brokers_assistant import run
 from running_assistant import RunningAssistant
 from waiting import wait_until
 
@@ -38,8 +39,8 @@ def test_a_conversation_arrives_at_the_broker(commands: Commands) -> None:
         assert assistant.say("hi") == [{"recipient_id": "default", "text": "you said hi"}]
         shown = assistant.events()
         assert assistant.lines[0] == "conversations are kept in memory"
-        run = assistant.stop()
-    assert (run.code, run.out) == (0, closing_line(len(shown), len(shown)))
+        ended = assistant.stop()
+    assert (ended.code, ended.out) == (0, closing_line(len(shown), len(shown)))
     assert commands.read() == shown
 
 
@@ -55,9 +56,9 @@ def test_a_signal_lets_conversations_finish(commands: Commands, number: signal.S
         assistant.send(number)
         (commands.folder / "go").touch()
         talking.join(30)
-        run = assistant.end()
+        ended = assistant.end()
     assert said == [{"recipient_id": "default", "text": "at last"}]
-    assert (run.code, run.out) == (0, closing_line(6, 6))
+    assert (ended.code, ended.out) == (0, closing_line(6, 6))
 
 
 def test_a_broker_that_is_down_delays_the_end_no_longer_than_told(commands: Commands) -> None:
@@ -66,13 +67,13 @@ def test_a_broker_that_is_down_delays_the_end_no_longer_than_told(commands: Comm
     with RunningAssistant(commands, down, "--timeout", "0") as assistant:
         assistant.say("hi")
         assert assistant.client.get("/healthz").status_code == 200
-        run = assistant.stop()
-    assert (run.code, run.out) == (os.EX_TEMPFAIL, closing_line(6, 0, pending=6))
+        ended = assistant.stop()
+    assert (ended.code, ended.out) == (os.EX_TEMPFAIL, closing_line(6, 0, pending=6))
     down["event_broker"]["delivery"] = {"spool": str(commands.folder / "spool")}
     with RunningAssistant(commands, down, "--timeout", "0") as assistant:
         assistant.say("hi")
-        run = assistant.stop()
-    assert (run.code, run.out) == (0, closing_line(6, 0, pending=6))
+        ended = assistant.stop()
+    assert (ended.code, ended.out) == (0, closing_line(6, 0, pending=6))
     del down["event_broker"]["connect_fails"]
     with RunningAssistant(commands, down) as assistant:
         wait_until(lambda: len(commands.read()) == 6)
@@ -117,27 +118,27 @@ def test_a_wrong_tracker_store_is_one_sentence(
     """With the file and the line, and before anything listens."""
     text = json.dumps({"tracker_store": section})
     (commands.folder / "endpoints.yml").write_text(text, encoding="utf-8")
-    run = commands.run("run", "--port", "0", "--endpoints", "endpoints.yml")
-    assert (run.code, run.out) == (os.EX_CONFIG, "")
-    assert sentence in run.err
-    assert "Traceback" not in run.err
+    ended = commands.run("run", "--port", "0", "--endpoints", "endpoints.yml")
+    assert (ended.code, ended.out) == (os.EX_CONFIG, "")
+    assert sentence in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_mistakes_on_the_command_line_are_one_sentence(commands: Commands) -> None:
     """A model that is not there, a file that is not there, a port that is taken."""
-    run = commands.run("run", "-m", "nowhere.py", "--port", "0")
-    assert (run.code, run.err.partition(";")[0]) == (
+    ended = commands.run("run", "-m", "nowhere.py", "--port", "0")
+    assert (ended.code, ended.err.partition(";")[0]) == (
         os.EX_NOINPUT, "Error: --model: no file or folder 'nowhere.py'",
     )  # fmt: skip
-    run = commands.run("run", "--endpoints", "nowhere.yml", "--port", "0")
-    assert (run.code, run.err) == (
+    ended = commands.run("run", "--endpoints", "nowhere.yml", "--port", "0")
+    assert (ended.code, ended.err) == (
         os.EX_CONFIG, "Error: nowhere.yml: no such file or directory\n",
     )  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        run = commands.run("run", "--port", str(port))
-    assert run.code == os.EX_UNAVAILABLE
-    assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in run.err
+        ended = commands.run("run", "--port", str(port))
+    assert ended.code == os.EX_UNAVAILABLE
+    assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in ended.err
 
 
 def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
@@ -149,12 +150,18 @@ def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
         }
     }  # fmt: skip
     (commands.folder / "endpoints.yml").write_text(json.dumps(endpoints), encoding="utf-8")
-    run = commands.run("run", "--port", "0", "--debug")
-    assert run.code == os.EX_UNAVAILABLE
-    assert "127.0.0.1:1" in run.err
-    assert "canary" not in run.out + run.err
+    ended = commands.run("run", "--port", "0", "--debug")
+    assert ended.code == os.EX_UNAVAILABLE
+    assert "127.0.0.1:1" in ended.err
+    assert "canary" not in ended.out + ended.err
     with RunningAssistant(commands, {}, "--auth-token", "canary-token") as assistant:
         refused = assistant.client.get("/status?token=wrong")
         assert "canary" not in refused.text + "".join(assistant.lines)
         assert assistant.client.get("/status?token=canary-token").status_code == 200
         assistant.stop()
+
+
+def test_answers_leave_without_delay() -> None:
+    """Where the protocol is not named, asyncio leaves Nagle's algorithm on: 40 ms for each turn."""
+    with run._listening("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

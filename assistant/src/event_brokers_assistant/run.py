@@ -73,14 +73,20 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
 
 def _listening(interface: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    # asyncio turns off the delay of small packets only where the protocol was named
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((interface, port), family=family, backlog=_WAITING)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((interface, port))
+        listener.listen(_WAITING)
     except OSError as error:
+        listener.close()
         reason = (error.strerror or str(error)).lower()
         raise CommandFailed(
             f"--port: cannot listen at {interface}, port {port}: {reason}; name another",
             ExitCode.EX_UNAVAILABLE,
         ) from error
+    return listener
 
 
 def _url(listener: socket.socket) -> str:
