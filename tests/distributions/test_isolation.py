@@ -66,6 +66,7 @@ class Environment:
             cwd=self.folder,
             env=variables,
             check=False,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
@@ -99,6 +100,29 @@ def plugin_alone(
     core, plugin = wheels["event-brokers"].path, wheels[request.param].path
     folder = tmp_path_factory.mktemp(request.param) / "environment"
     return request.param, Environment.made(folder, f"{core}[cli]", str(plugin))
+
+
+@pytest.fixture(scope="module")
+def assistant_alone(
+    wheels: dict[str, Wheel], tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
+    """The assistant without any broker's plugin."""
+    core, assistant = (wheels[name].path for name in ("event-brokers", "event-brokers-assistant"))
+    folder = tmp_path_factory.mktemp("assistant") / "environment"
+    return Environment.made(folder, f"{core}[cli]", str(assistant))
+
+
+def test_the_assistant_alone_talks_and_says_what_is_missing(assistant_alone: Environment) -> None:
+    """Its commands are there, and no broker's client; a type whose plugin is missing is named."""
+    assert not any(assistant_alone.has(client) for client in ("kafka", "pika"))
+    run = assistant_alone.run("event-brokers", "shell")
+    assert (run.returncode, run.stderr) == (
+        0, "no event_broker in endpoints.yml: nothing is streamed\n",
+    )  # fmt: skip
+    endpoints = assistant_alone.write_endpoints(type="kafka", url="localhost")
+    run = assistant_alone.run("event-brokers", "run", "--endpoints", endpoints, "--port", "0")
+    assert run.returncode == os.EX_CONFIG
+    assert "'kafka' is not installed; pip install event-brokers-kafka" in run.stderr
 
 
 @pytest.mark.parametrize("type_name", ["kafka", "pika", "sql"])

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
 import threading
 from typing import Any
 
@@ -15,6 +11,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
 import event_brokers
+from consuming import in_background, number, until_killed
 from event_brokers import ConfigurationError, Consumer, endpoints
 from servers import Kafka
 from waiting import wait_until
@@ -33,17 +30,6 @@ def publish(section: dict[str, Any], *numbers: int) -> None:
     with event_brokers.connect(section) as broker:
         broker.publish_many([{"sender_id": f"s{number}", "n": number} for number in numbers])
         assert broker.flush(60).pending == 0
-
-
-def in_background(consumer: Consumer) -> list[int]:
-    """Consume in a thread until the consumer is closed; return the list that it fills."""
-    found: list[int] = []
-
-    def run() -> None:
-        found.extend((received.event or {})["n"] for received in consumer)
-
-    threading.Thread(target=run, daemon=True).start()
-    return found
 
 
 def committed(section: dict[str, Any], group: str) -> int | None:
@@ -67,7 +53,7 @@ def test_a_new_group_begins_with_new_events(section: dict[str, Any]) -> None:
         publish(section, 3)
         wait_until(lambda: found == [3])
     with event_brokers.consume(section, group="all", from_start=True) as consumer:
-        assert [(next(consumer).event or {})["n"] for _ in range(3)] == [1, 2, 3]
+        assert [number(next(consumer)) for _ in range(3)] == [1, 2, 3]
 
 
 def test_members_of_a_group_share_the_partitions(kafka: Kafka, section: dict[str, Any]) -> None:
@@ -89,35 +75,18 @@ def test_without_a_group_nothing_is_left_behind(section: dict[str, Any]) -> None
     publish(section, 1)
     settings = endpoints.read(section)
     with Consumer(settings, None, from_start=True) as consumer:
-        assert (next(consumer).event or {})["n"] == 1
+        assert number(next(consumer)) == 1
     assert committed(section, "event-brokers") is None
-
-
-KILLED = """
-import os, sys, json, event_brokers
-with event_brokers.consume(json.loads(sys.argv[1]), from_start=True) as consumer:
-    for count, received in enumerate(consumer, 1):
-        print(received.event["n"], flush=True)
-        if count == int(sys.argv[2]):
-            os.kill(os.getpid(), 9)
-"""
 
 
 @pytest.mark.timeout(180)
 def test_a_killed_consumer_loses_nothing(section: dict[str, Any]) -> None:
     """The event in hand comes again, and every other came."""
     publish(section, *range(20))
-    seen: list[int] = []
-    for count in (3, 5):
-        run = subprocess.run(
-            [sys.executable, "-c", KILLED, json.dumps(section), str(count)],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        assert run.returncode == -signal.SIGKILL
-        seen += map(int, run.stdout.split())
+    seen = until_killed(section, 3) + until_killed(section, 5)
     with event_brokers.consume(section, from_start=True) as consumer:
         while len(set(seen)) < 20:
-            seen.append((next(consumer).event or {})["n"])
+            seen.append(number(next(consumer)))
 
 
 def test_a_broker_that_goes_away_and_comes_back_loses_nothing(
@@ -163,7 +132,7 @@ def test_events_are_read_by_every_protocol(
         }
     publish(own, 1)
     with event_brokers.consume(own, from_start=True) as consumer:
-        assert (next(consumer).event or {})["n"] == 1
+        assert number(next(consumer)) == 1
 
 
 def test_a_record_that_is_no_event_is_handed_over_as_it_is(section: dict[str, Any]) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +12,7 @@ import pytest
 from sqlalchemy import URL, create_engine, text
 
 import event_brokers
+from consuming import in_background, number, until_killed
 from event_brokers import ConfigurationError, Consumer, ReceivedEvent
 from event_brokers_sql import positions
 from servers import MariaDB
@@ -85,18 +83,7 @@ def insert(connection: Any, backend: Backend, number: int) -> None:
 
 def numbers(consumer: Iterator[ReceivedEvent], count: int) -> list[int]:
     """Return the numbers of the next events."""
-    return [(next(consumer).event or {})["n"] for _ in range(count)]
-
-
-def in_background(consumer: Consumer) -> list[int]:
-    """Consume in a thread until the consumer is closed; return the list that it fills."""
-    found: list[int] = []
-
-    def run() -> None:
-        found.extend((received.event or {})["n"] for received in consumer)
-
-    threading.Thread(target=run, daemon=True).start()
-    return found
+    return [number(next(consumer)) for _ in range(count)]
 
 
 def waits(consumer: Consumer) -> None:
@@ -217,28 +204,11 @@ def test_a_consumer_that_is_silent_loses_its_group(
             assert [number for number in found if number != 2] == []
 
 
-KILLED = """
-import os, sys, json, event_brokers
-with event_brokers.consume(json.loads(sys.argv[1]), from_start=True) as consumer:
-    for count, received in enumerate(consumer, 1):
-        print(received.event["n"], flush=True)
-        if count == int(sys.argv[2]):
-            os.kill(os.getpid(), 9)
-"""
-
-
 @pytest.mark.timeout(120)
 def test_a_killed_consumer_loses_nothing(sqlite_backend: Backend) -> None:
     """The event in hand comes again, and every other came."""
     publish(sqlite_backend, *range(20))
-    seen: list[int] = []
-    for count in (3, 5):
-        run = subprocess.run(
-            [sys.executable, "-c", KILLED, json.dumps(sqlite_backend.section), str(count)],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        assert run.returncode == -signal.SIGKILL
-        seen += map(int, run.stdout.split())
+    seen = until_killed(sqlite_backend.section, 3) + until_killed(sqlite_backend.section, 5)
     with event_brokers.consume(sqlite_backend.section, from_start=True) as consumer:
         while 19 not in seen:
             seen += numbers(consumer, 1)
