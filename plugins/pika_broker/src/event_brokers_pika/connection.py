@@ -1,4 +1,4 @@
-"""One connection to RabbitMQ, with a thread of its own that answers heartbeats."""
+"""One connection to RabbitMQ that publishes batches and waits for their confirms."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import pika
-from pika.exceptions import AMQPConnectionError, AMQPError
+from pika.exceptions import AMQPError
 
 from event_brokers import BrokerUnavailable, Event, RejectedEvents
 from event_brokers.errors import PublishError
 from event_brokers_pika.batch import Batch
+from event_brokers_pika.connection_thread import ConnectionThread
 from event_brokers_pika.failures import BLOCKED, meaning, size_limit
 from event_brokers_pika.message import properties
 from event_brokers_pika.options import PikaOptions
@@ -23,7 +23,6 @@ from event_brokers_pika.parameters import parameters, place
 logger = logging.getLogger("event_brokers")
 
 _OPEN_SECONDS = 30.0
-_CLOSE_SECONDS = 3.0
 _STALLED_SECONDS = 30.0
 
 
@@ -50,15 +49,7 @@ class Connection:
         self._failure: BaseException | None = None
         self._channel: Any = None
         self._opened = threading.Event()
-        self._connection = pika.SelectConnection(
-            self._parameters,
-            on_open_callback=self._on_open,
-            on_open_error_callback=self._on_lost,
-            on_close_callback=self._on_lost,
-        )
-        self._thread = threading.Thread(
-            target=self._run, name="event-brokers-pika-connection", daemon=True
-        )
+        self._thread = ConnectionThread(self._parameters, self._on_open, self._lost)
         self._thread.start()
         try:
             self._wait_until_open()
@@ -80,7 +71,7 @@ class Connection:
             self._batch = batch
             if self._failure is not None:
                 batch.fail(self._failure)
-        self._connection.ioloop.add_callback_threadsafe(lambda: self._send(batch))
+        self._thread.call(lambda: self._send(batch))
         self._wait_until_done(batch)
         if batch.failure is not None:
             raise self._meaning(batch, batch.failure) from batch.failure
@@ -88,30 +79,14 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection and end its thread, within some seconds."""
-        for end in (self._close, self._drop):
-            if self._thread.is_alive():
-                self._connection.ioloop.add_callback_threadsafe(end)
-                self._thread.join(_CLOSE_SECONDS)
-        if not self._thread.is_alive():
-            self._connection.ioloop.close()
+        self._thread.close()
 
     # what follows runs on the connection's own thread
-
-    def _run(self) -> None:
-        try:
-            self._connection.ioloop.start()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for this thread
-            self._lost(error)
-        finally:
-            self._lost(AMQPConnectionError("the connection has ended"))
 
     def _on_open(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(self._on_blocked)
         connection.add_on_connection_unblocked_callback(self._on_unblocked)
-        self._open_channel()
-
-    def _open_channel(self) -> None:
-        self._connection.channel(on_open_callback=self._on_channel_open)
+        connection.channel(on_open_callback=self._on_channel_open)
 
     def _on_channel_open(self, channel: Any) -> None:
         self._channel, self._next_tag = channel, 1
@@ -127,10 +102,6 @@ class Connection:
         self._blocked = False
         logger.warning("pika: RabbitMQ takes events again")
 
-    def _on_lost(self, _connection: Any, error: BaseException) -> None:
-        self._lost(error)
-        self._connection.ioloop.stop()
-
     def _lost(self, error: BaseException) -> None:
         with self._lock:
             if self._failure is None:
@@ -139,14 +110,14 @@ class Connection:
                 self._batch.fail(self._failure)
         self._opened.set()
 
-    def _on_channel_closed(self, _channel: Any, error: BaseException) -> None:
+    def _on_channel_closed(self, channel: Any, error: BaseException) -> None:
         self._opened.clear()
         with self._lock:
             if self._batch is not None:
                 self._batch.fail(error)
-        if self._connection.is_open:
+        if channel.connection.is_open:
             # one event that is too large must not cost the others their connection
-            self._open_channel()
+            channel.connection.channel(on_open_callback=self._on_channel_open)
 
     def _send(self, batch: Batch) -> None:
         try:
@@ -172,14 +143,6 @@ class Connection:
     def _on_confirmed(self, frame: Any) -> None:
         if self._batch is not None:
             self._batch.answered(frame.method)
-
-    def _close(self) -> None:
-        if not self._connection.is_closing and not self._connection.is_closed:
-            self._connection.close()
-
-    def _drop(self) -> None:
-        # pika has no public way to end a connection whose server does not answer
-        self._connection._terminate_stream(AMQPConnectionError("closed without an answer"))
 
     # what follows runs on the thread that publishes
 

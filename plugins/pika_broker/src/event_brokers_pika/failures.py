@@ -23,6 +23,7 @@ _NOT_ALLOWED = 530
 _CLOSED_IN_HANDSHAKE = re.compile(r"ConnectionClosedByBroker: \((\d+)\) (['\"])(.*)\2")
 _NO_RIGHT = re.compile(r"access to (queue|exchange|topic) '(.*)' in vhost")
 _TOO_LARGE = re.compile(r"message size \d+ is larger than .*?(\d+)")
+_UNACKNOWLEDGED = "delivery acknowledgement"
 _OTHER_TYPE = re.compile(r"'type' for exchange '(.*)' in vhost .* current is '(.*)'")
 
 
@@ -42,7 +43,10 @@ class Closed:
 
 
 def meaning(
-    error: BaseException, parameters: pika.ConnectionParameters, confirmed: Iterable[str] = ()
+    error: BaseException,
+    parameters: pika.ConnectionParameters,
+    confirmed: Iterable[str] = (),
+    rights_on_queue: str = "configure and write",
 ) -> PublishError:
     """Return the error that tells the core what to do.
 
@@ -50,9 +54,11 @@ def meaning(
         error: what pika raised, or why it closed a connection or channel.
         parameters: of the connection, for the words.
         confirmed: ids of the events that RabbitMQ confirmed before.
+        rights_on_queue: those of which one is missing where RabbitMQ refuses a queue.
     """
     causes = list(_causes(error))
-    wrong = next((found for cause in causes if (found := _wrong(cause, parameters))), None)
+    found = (_wrong(cause, parameters, rights_on_queue) for cause in causes)
+    wrong = next((sentence for sentence in found if sentence), None)
     if wrong is not None:
         return ConfigurationError(wrong, confirmed)
     return BrokerUnavailable(_unavailable(causes, parameters), confirmed)
@@ -96,7 +102,9 @@ def _closed(error: BaseException) -> Closed | None:
     return Closed(int(found[1]), found[3], in_handshake=True) if found else None
 
 
-def _wrong(error: BaseException, parameters: pika.ConnectionParameters) -> str | None:
+def _wrong(
+    error: BaseException, parameters: pika.ConnectionParameters, rights_on_queue: str
+) -> str | None:
     """Return what a person must change; None where nothing is known."""
     if isinstance(error, ssl.SSLError):
         return _tls(error, parameters)
@@ -105,7 +113,9 @@ def _wrong(error: BaseException, parameters: pika.ConnectionParameters) -> str |
     closed = _closed(error)
     if closed is None:
         return None
-    return _login(closed, parameters) if closed.in_handshake else _use(closed, parameters)
+    if closed.in_handshake:
+        return _login(closed, parameters)
+    return _use(closed, parameters, rights_on_queue)
 
 
 def _tls(error: ssl.SSLError, parameters: pika.ConnectionParameters) -> str | None:
@@ -141,20 +151,21 @@ def _login(closed: Closed, parameters: pika.ConnectionParameters) -> str | None:
     )
 
 
-def _use(closed: Closed, parameters: pika.ConnectionParameters) -> str | None:
+def _use(closed: Closed, parameters: pika.ConnectionParameters, rights_on_queue: str) -> str | None:
     server, user = place(parameters), parameters.credentials.username
     option = "exchange_name" if "exchange" in closed.text else "queue"
     if closed.code == _ACCESS_REFUSED and (found := _NO_RIGHT.search(closed.text)):
         kind, name = found.groups()
+        rights = rights_on_queue if kind == "queue" else _rights_on_exchange(name)
         return (
             f"event_broker.username: '{server}' does not let the user '{user}' use "
-            f"{kind} '{name}'; grant {_rights(kind, name)} on it with rabbitmqctl set_permissions"
+            f"{kind} '{name}'; grant {rights} on it with rabbitmqctl set_permissions"
         )
     if closed.code == _ACCESS_REFUSED:
         return f"event_broker.{option}: '{server}' refuses it ({closed.text}); name another"
     if closed.code == _RESOURCE_LOCKED:
         return f"event_broker.{option}: belongs to another connection ({closed.text}); name another"
-    if closed.code == _PRECONDITION_FAILED:
+    if closed.code == _PRECONDITION_FAILED and _UNACKNOWLEDGED not in closed.text:
         return (
             f"event_broker.{option}: '{server}' refuses it ({closed.text}); "
             "name another, or change it there"
@@ -162,10 +173,8 @@ def _use(closed: Closed, parameters: pika.ConnectionParameters) -> str | None:
     return None
 
 
-def _rights(kind: str, name: str) -> str:
+def _rights_on_exchange(name: str) -> str:
     """Return the rights of which one is missing: RabbitMQ 3 does not say which."""
-    if kind == "queue":
-        return "configure and write"
     return "write" if name == "amq.default" else "configure, read and write"
 
 
@@ -181,6 +190,10 @@ def _unavailable(causes: list[BaseException], parameters: pika.ConnectionParamet
         return f"{server} does not answer"
     if any(isinstance(cause, exceptions.IncompatibleProtocolError) for cause in causes):
         return f"{server} does not greet as RabbitMQ does; check host and port"
+    if any(isinstance(cause, exceptions.ConsumerCancelled) for cause in causes):
+        return f"{server} ended the consumer; its queue may have been deleted"
     closed = next((found for cause in causes if (found := _closed(cause))), None)
+    if closed and _UNACKNOWLEDGED in closed.text:
+        return f"{server} takes its events back, one waited longer than its consumer_timeout"
     text = closed.text if closed else type(causes[-1]).__name__
     return f"{server}: connection lost ({text})"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pika
 
 from event_brokers import Event
+from event_brokers_pika.options import SHORT_STRING_BYTES
 
 _PERSISTENT = 2
-_SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
 
 
 def properties(event: Event, environment: str | None) -> pika.BasicProperties:
@@ -30,7 +30,7 @@ def properties(event: Event, environment: str | None) -> pika.BasicProperties:
 
 def _short(text: str | None) -> str | None:
     # the header event_type carries what an AMQP short string cannot
-    if text is None or len(text.encode()) > _SHORT_STRING_BYTES:
+    if text is None or len(text.encode()) > SHORT_STRING_BYTES:
         return None
     return text
 

@@ -11,7 +11,7 @@ from event_brokers import Options, Secret, SecretUrl
 from event_brokers_pika.address import Address, parse
 
 DEFAULT_EXCHANGE = "rasa-exchange"
-_SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
+SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
 
 
 class PikaOptions(Options, frozen=True, kw_only=True):
@@ -103,8 +103,8 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         if not self.queue or "" in self.queues:
             raise ValueError("queue: is empty; name a queue")
         for option, names in (("queue", self.queues), ("exchange_name", [self.exchange])):
-            if any(len(name.encode()) > _SHORT_STRING_BYTES for name in names):
-                raise ValueError(f"{option}: a name is longer than {_SHORT_STRING_BYTES} bytes")
+            if any(len(name.encode()) > SHORT_STRING_BYTES for name in names):
+                raise ValueError(f"{option}: a name is longer than {SHORT_STRING_BYTES} bytes")
 
     def _check_url(self) -> None:
         try:

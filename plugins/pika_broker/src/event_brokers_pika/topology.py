@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,21 +19,25 @@ from event_brokers_pika.parameters import parameters, place
 _HEARTBEAT_SECONDS = 2  # pika finds silence within twice this and ten seconds
 
 
-def prepare(options: PikaOptions) -> None:
+def prepare(options: PikaOptions, queues: Sequence[str]) -> None:
     """Make the queues, the exchange and the bindings that are missing.
+
+    Parameters:
+        options: the options of `type: pika`.
+        queues: the queues to have, each bound to the exchange where there is one.
 
     Raises:
         ConfigurationError: a person must change something.
         BrokerUnavailable: RabbitMQ cannot be reached now.
     """
     with _connected(parameters(options)) as connection:
-        for queue in options.queues:
+        for queue in queues:
             if not _has_queue(connection, queue):
                 _on_channel(connection, partial(_declare_queue, name=queue))
         if options.exchange:
             if not _has_fanout_exchange(connection, options.exchange):
                 _on_channel(connection, partial(_declare_exchange, name=options.exchange))
-            _on_channel(connection, partial(_bind, options=options))
+            _on_channel(connection, partial(_bind, exchange=options.exchange, queues=queues))
 
 
 def look(options: PikaOptions) -> list[str]:
@@ -130,6 +134,6 @@ def _declare_exchange(channel: BlockingChannel, name: str) -> None:
     channel.exchange_declare(name, exchange_type="fanout", durable=True)
 
 
-def _bind(channel: BlockingChannel, options: PikaOptions) -> None:
-    for queue in options.queues:
-        channel.queue_bind(queue, options.exchange, routing_key="")
+def _bind(channel: BlockingChannel, exchange: str, queues: Sequence[str]) -> None:
+    for queue in queues:
+        channel.queue_bind(queue, exchange, routing_key="")
