@@ -17,6 +17,7 @@ import pytest
 import event_brokers
 from command import Commands
 from scripted_broker import ScriptedBroker
+from stand_in import write_plugin
 from waiting import wait_until
 
 PROCESSES = 8
@@ -170,6 +171,60 @@ codes = [os.waitpid(process, 0)[1] for process in children]
 broker.close()
 sys.exit(any(codes))
 """
+
+
+IMPORTING = """
+import importlib, os, pathlib
+from event_brokers import hookimpl
+
+@hookimpl
+def connect(options):
+    importlib.import_module("slow_client")
+    return options
+
+@hookimpl
+def publish(connection, events):
+    pass
+
+@hookimpl
+def close(connection):
+    pass
+"""
+SLOW_CLIENT = """
+import pathlib, threading
+pathlib.Path("importing").touch()
+threading.Event().wait(0.3)
+"""
+FORKS_AMID_AN_IMPORT = """
+import os, pathlib, sys, time
+import event_brokers
+
+broker = event_brokers.connect({"type": "importing"})
+while not pathlib.Path("importing").exists():
+    time.sleep(0.001)
+process = os.fork()
+if process == 0:
+    broker.publish({})
+    try:
+        broker.close(timeout=10)
+    finally:
+        os._exit(broker.status().pending)
+code = os.waitpid(process, 0)[1]
+broker.close()
+sys.exit(code and 1)
+"""
+
+
+def test_a_fork_waits_for_a_plugin_that_imports_its_client(tmp_path: Path) -> None:
+    """A child could never import a module that the parent had half imported when it forked."""
+    write_plugin(tmp_path, "importing", IMPORTING)
+    (tmp_path / "slow_client.py").write_text(SLOW_CLIENT)
+    done = subprocess.run(
+        [sys.executable, "-W", FORK_WARNING, "-c", FORKS_AMID_AN_IMPORT],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_two_brokers_in_one_process_share_a_spool(tmp_path: Path) -> None:

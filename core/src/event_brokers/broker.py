@@ -248,13 +248,16 @@ class EventBroker:
             logger.error("%s: the program ended: %s", self._settings.plugin.type, undelivered)
 
     def before_fork(self) -> None:
-        """Do nothing: what is copied is thrown away in the child."""
+        """Wait while the plugin connects; all else that is copied is thrown away in the child."""
+        self._delivery.before_fork()
 
     def after_fork_in_parent(self) -> None:
-        """Do nothing: the parent has all it had."""
+        """Go on; the parent has all it had."""
+        self._delivery.after_fork()
 
     def after_fork_in_child(self) -> None:
         """Begin anew, with nothing in memory, when the child first uses this broker."""
+        self._delivery.after_fork()
         if self._at_end is None:
             self._begin()
 

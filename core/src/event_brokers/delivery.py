@@ -33,6 +33,7 @@ BATCH_BYTES = 8 * 1024 * 1024
 FIRST_HALTED_SECONDS = 1.0
 LONGEST_HURRIED_DELAY_SECONDS = 1.0
 _LONGEST_SENTENCE = 500
+_FORK_SECONDS = 1.0  # that a fork waits for a plugin that connects
 
 
 class State(str, Enum):
@@ -95,6 +96,8 @@ class Delivery:
         self._failures = 0
         self._failing_since: float | None = None
         self._no_delay = threading.Event()
+        self._connecting = threading.Lock()
+        self._is_held = False
         self._hurried = self._finishing = self._abandoned = False
         self._thread = threading.Thread(
             target=self._run, name=f"event-brokers-{self._name}", daemon=True
@@ -119,6 +122,19 @@ class Delivery:
         """End after the call of the plugin that is under way, whatever waits."""
         self._abandoned = True
         self.finish()
+
+    def before_fork(self) -> None:
+        """Let the plugin finish connecting, but not for long.
+
+        It may be importing its client: a child would wait for ever for a module that was half
+        imported by a thread that does not exist there.
+        """
+        self._is_held = self._connecting.acquire(timeout=_FORK_SECONDS)
+
+    def after_fork(self) -> None:
+        """Let the plugin connect again, in the parent and in the child."""
+        if self._is_held:
+            self._connecting.release()
 
     def join(self, timeout: float | None) -> bool:
         """Wait until delivery has ended; return whether it has.
@@ -150,7 +166,8 @@ class Delivery:
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:
-        connection = self._hook.connect(options=self._settings.options)
+        with self._connecting:
+            connection = self._hook.connect(options=self._settings.options)
         if connection is None:
             raise self._settings.plugin.error("hook 'connect' returned None, not a connection")
         program_exit.stay_first()
