@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
 from typing import Any
 
+import httpx2
 import pytest
 
 from command import Commands, closing_line
@@ -78,6 +80,28 @@ def test_a_broker_that_is_down_delays_the_end_no_longer_than_told(commands: Comm
     with RunningAssistant(commands, down) as assistant:
         wait_until(lambda: len(commands.read()) == 6)
         assistant.stop()
+
+
+def test_what_was_said_is_in_no_log(commands: Commands) -> None:
+    """Not where the model fails over it, either: the log says where, and not what."""
+    (commands.folder / "agent.py").write_text(
+        "def model(tracker, message):\n    raise KeyError(message.text)\n"
+    )
+    log = commands.folder / "log"
+    words = ("run", "-m", "agent.py", "--port", "0", "--json")
+    with (
+        log.open("w") as written,
+        commands.start(*words, stderr=written, stdout=written) as process,
+    ):
+        url = wait_until(lambda: re.findall(r"listening at (\S+)", log.read_text()))[0]
+        body = {"message": "canary words"}
+        answered = httpx2.post(f"{url}/webhooks/rest/webhook", json=body, trust_env=False)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert answered.status_code == 500
+    assert answered.json()["message"] == "the model raised KeyError at agent.py:2"
+    assert "the model raised KeyError at agent.py:2" in log.read_text()
+    assert "canary" not in log.read_text() + answered.text
 
 
 def test_without_a_broker_it_runs_and_says_so(commands: Commands) -> None:

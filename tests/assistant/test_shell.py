@@ -54,7 +54,7 @@ def test_a_model_that_fails_ends_nothing(commands: Commands) -> None:
     """The error is a sentence, and the next line is answered."""
     (commands.folder / "agent.py").write_text(BOT)
     run = commands.run("shell", "-m", "agent.py", given="fail\nhi\n")
-    assert run.err == "Error: the model raised RuntimeError\n"
+    assert run.err == "Error: the model raised RuntimeError at agent.py:5\n"
     assert "bot> you said hi" in run.out
 
 

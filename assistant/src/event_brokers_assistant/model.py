@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -106,7 +107,10 @@ async def ask(model: Model, tracker: DialogueStateTracker, message: Message) -> 
     try:
         answers = await _call(model, tracker, message)
     except Exception as error:
-        raise ModelError(f"the model raised {type(error).__name__}") from error
+        # its text is not ours, and may hold what somebody said
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        raise ModelError(f"the model raised {type(error).__name__} at {where}") from error
     return [_event(answer) for answer in answers if answer is not None]
 
 

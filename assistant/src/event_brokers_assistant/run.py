@@ -57,8 +57,9 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
         assistant = open_assistant(output, endpoints_file, model)
         introduce(output, assistant)
         output.secrets += [auth_token] if auth_token else []
-        output.say(f"conversations are kept {assistant.store_name}")
-        output.say(f"listening at {_url(listener)}")
+        announce = output.warn if output.as_json else output.say
+        announce(f"conversations are kept {assistant.store_name}")
+        announce(f"listening at {_url(listener)}")
         access = Access(auth_token, cors, body_limit)
         try:
             _serve(uvicorn.Config(

@@ -320,7 +320,8 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 async def _model_failed(request: Request, error: Exception) -> Response:
-    logger.error("%s: %s", request.url.path, error, exc_info=error)
+    logger.error("%s: %s", request.url.path, error)
+    logger.debug("the cause", exc_info=error)
     return _failure(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from event_brokers import InvalidEvent
-from event_brokers.cli.arguments import endpoints_option, takes_output
+from event_brokers.cli.arguments import debug_option, endpoints_option, pass_output
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import Stopped, StopSignals
 from event_brokers_assistant.agent import Agent
@@ -39,7 +39,8 @@ _STOP = "/stop"
 @click.option("--events", "show_events", is_flag=True,
               help="Show the events of each turn, as they are streamed.")  # fmt: skip
 @timeout_option
-@takes_output
+@debug_option
+@pass_output
 def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     output: Output,
     model: str | None,
