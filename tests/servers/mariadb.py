@@ -71,6 +71,7 @@ class MariaDB(ServerProcess):
             str(program("mariadb-install-db")),
             "--no-defaults",
             f"--datadir={self._data}",
+            f"--tmpdir={self.folder}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             "--skip-name-resolve",
@@ -90,6 +91,8 @@ GRANT ALL ON *.* TO {user} WITH GRANT OPTION;
             str(program("mariadbd")),
             "--no-defaults",
             f"--datadir={self._data}",
+            # a server that starts removes what it finds of others in a folder that they share
+            f"--tmpdir={self.folder}",
             f"--init-file={self.folder / 'users.sql'}",
             f"--bind-address={self.host}",
             f"--port={self.port}",
