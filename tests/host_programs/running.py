@@ -118,7 +118,7 @@ class Programs:
         Parameters:
             words: what stands behind `python`.
         """
-        path = os.pathsep.join([str(self.folder), str(TESTS)])
+        path = os.pathsep.join([str(self.folder), str(TESTS), os.environ.get("PYTHONPATH", "")])
         process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", "-W", FORK_WARNING, *words],
             cwd=self.folder, env={**os.environ, "PYTHONPATH": path}, text=True,
@@ -168,16 +168,15 @@ def ended(process: subprocess.Popen[str], seconds: float = DEADLINE_SECONDS) -> 
         process: from `Programs.start`.
         seconds: until it must have ended; then the test fails, and tells where its threads are.
     """
-    try:
+    with suppress(subprocess.TimeoutExpired):
         out, err = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        _signal_all(process, signal.SIGABRT)  # faulthandler tells on which line each thread is
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(20)
-        _signal_all(process, signal.SIGKILL)
-        _, err = process.communicate()
-        pytest.fail(f"it did not end within {seconds:.0f} s\n{err}")
-    return Ended(process.returncode, out, err)
+        return Ended(process.returncode, out, err)
+    _signal_all(process, signal.SIGABRT)  # faulthandler tells on which line each thread is
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    _signal_all(process, signal.SIGKILL)
+    _, err = process.communicate()
+    pytest.fail(f"it did not end within {seconds:.0f} s\n{err}")
 
 
 def _signal_all(process: subprocess.Popen[str], number: int) -> None:
