@@ -19,7 +19,7 @@ import pytest
 from stand_in import write_plugin
 
 TESTS = Path(__file__).parent.parent
-DEADLINE_SECONDS = 60.0  # of a program that hangs; one that does not takes a few
+DEADLINE_SECONDS = 30.0  # of a program that hangs; one that does not takes a few
 
 # since Python 3.12, of every fork of a process with threads; what it warns of is tested here
 FORK_WARNING = "ignore:This process:DeprecationWarning"

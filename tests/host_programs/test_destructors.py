@@ -28,7 +28,7 @@ def test_collected_objects_may_call_the_broker_on_whatever_thread(
     assert told["failures"] == []
     assert done.err == ""
     assert told["calls"] >= rounds
-    assert {"MainThread"} < set(told["threads"]), "called on other threads, too"
+    assert set(told["threads"]) - {"MainThread", "publisher"}, "the thread that delivers calls, too"
     if waits == "spool":
         programs.drain(section)
     arrived = programs.arrivals()
@@ -40,18 +40,25 @@ def test_collected_objects_may_call_the_broker_on_whatever_thread(
 CLOSED_BY_ITS_OWNER = """
 import json, sys, weakref, event_brokers
 
-class Service:
-    def __init__(self):
-        self.broker = event_brokers.connect(json.loads(sys.argv[1]))
+class Closes:
+    def __init__(self, broker):
+        self.broker = broker
     def __del__(self):
-        self.broker.publish({"number": 100}) if sys.argv[2] == "publishes" else self.broker.close()
+        self.broker.close()
 
-class Finalized:
-    def __init__(self):
-        self.broker = broker = event_brokers.connect(json.loads(sys.argv[1]))
+class Publishes:
+    def __init__(self, broker):
+        self.broker = broker
+    def __del__(self):
+        self.broker.publish({"number": 100})
+
+class Finalizes:
+    def __init__(self, broker):
+        self.broker = broker
         weakref.finalize(self, broker.close)
 
-service = (Finalized if sys.argv[2] == "finalizes" else Service)()
+make = {"closes": Closes, "publishes": Publishes, "finalizes": Finalizes}[sys.argv[2]]
+service = make(event_brokers.connect(json.loads(sys.argv[1])))
 for number in range(100):
     service.broker.publish({"number": number})
 if sys.argv[3] == "let go":
@@ -73,8 +80,8 @@ def test_an_object_that_owns_the_broker_may_close_it_when_it_is_collected(
     assert set(range(100)) <= set(arrived)
     assert set(arrived.values()) == {1}
     if (how, when) == ("publishes", "at the end of the program"):
-        # Python only shows it: the broker was closed before
-        assert "BrokerClosed" in done.err
+        # the broker was closed before; Python only shows what a destructor raises
+        assert done.err.count("Traceback") == done.err.count("BrokerClosed: ") == 1
     else:
         assert done.err == ""
 
@@ -82,6 +89,11 @@ def test_an_object_that_owns_the_broker_may_close_it_when_it_is_collected(
 AT_EXIT = """
 import atexit, json, sys, threading, event_brokers
 
+def report():
+    thread.join()
+    print(len(accepted))
+
+atexit.register(report)  # the first one, and so the last to be called
 broker = event_brokers.connect(json.loads(sys.argv[1]))
 accepted = []
 
@@ -94,12 +106,7 @@ def publish_until_closed():
     except event_brokers.BrokerClosed:
         pass
 
-def report():
-    thread.join()
-    print(len(accepted))
-
 thread = threading.Thread(target=publish_until_closed, daemon=True)
-atexit.register(report)
 broker.publish({"number": -1})
 broker.flush()
 call = {
