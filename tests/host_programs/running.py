@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ class Programs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.database = folder / "events.db"
         self._arrived = folder / "arrived"
         write_plugin(folder, "file", FILE_PLUGIN)
 
@@ -94,12 +96,22 @@ class Programs:
 
         Parameters:
             waits: "memory" or "spool".
-            options: of the plugin; `delivery` is the section's own.
+            options: of the plugin.
         """
-        delivery = {"exit_timeout": 60.0, **options.pop("delivery", {})}
-        if waits == "spool":
-            delivery |= {"spool": str(self.folder / "waiting"), "durability": "process"}
-        return {"type": "file", "file": str(self._arrived), **options, "delivery": delivery}
+        return {
+            "type": "file",
+            "file": str(self._arrived),
+            **options,
+            "delivery": self._delivery(waits),
+        }
+
+    def sql_section(self, waits: str) -> dict[str, Any]:
+        """Return the section of the SQL broker, with a database of SQLite.
+
+        Parameters:
+            waits: "memory" or "spool".
+        """
+        return {"type": "sql", "db": str(self.database), "delivery": self._delivery(waits)}
 
     def run(self, *words: str, seconds: float = DEADLINE_SECONDS) -> Ended:
         """Run a program to its end.
@@ -159,6 +171,19 @@ class Programs:
     def arrivals(self) -> Counter[int]:
         """Return how often each event's `number` has arrived."""
         return Counter(event["number"] for event in self.arrived())
+
+    def rows(self) -> Counter[tuple[str, int]]:
+        """Return how often each sender's `number` stands in the database."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            rows = connection.execute("SELECT sender_id, data FROM events").fetchall()
+        return Counter((sender, json.loads(data)["number"]) for sender, data in rows)
+
+    def _delivery(self, waits: str) -> dict[str, Any]:
+        # the program's end may last, for on a busy machine so may delivery
+        delivery: dict[str, Any] = {"exit_timeout": 60.0}
+        if waits == "spool":
+            delivery |= {"spool": str(self.folder / "waiting"), "durability": "process"}
+        return delivery
 
 
 def ended(process: subprocess.Popen[str], seconds: float = DEADLINE_SECONDS) -> Ended:
