@@ -55,19 +55,20 @@ if __name__ == "__main__":
     assert workers, "none has worked"
 """
 FORKS = """
-import os, sys, jobs
+import os, jobs
 
-children = []
-for number in range(4):
-    jobs.broker.publish({"sender_id": "parent", "number": number})
-    child = os.fork()
-    if child == 0:
-        jobs.publish(f"child {number}", 200)
-        break  # the end of the program, as if it had never been another one
-    children.append(child)
-codes = [os.waitpid(child, 0)[1] for child in children]
-if children and len(children) == 4:
-    assert codes == [0] * 4
+def main():
+    children = []
+    for number in range(4):
+        jobs.broker.publish({"sender_id": "parent", "number": number})
+        child = os.fork()
+        if child == 0:
+            jobs.publish(f"child {number}", 200)
+            return  # and so to the end of the program
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+
+main()
 """
 FORKS_AND_GRANDCHILDREN = """
 import os, sys, jobs
