@@ -91,7 +91,7 @@ class Programs:
         self.folder = folder
         self.database = folder / "events.db"
         self._arrived = folder / "arrived"
-        write_plugin(folder, "file", FILE_PLUGIN)
+        write_plugin(folder, "file", FILE_PLUGIN, "file-broker")
 
     def section(self, waits: str, **options: Any) -> dict[str, Any]:
         """Return the section of the broker `file`.
@@ -211,4 +211,3 @@ def ended(process: subprocess.Popen[str], seconds: float = DEADLINE_SECONDS) -> 
 def _signal_all(process: subprocess.Popen[str], number: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-

@@ -1,4 +1,4 @@
-"""Destructors, callbacks of weak references and exit functions may call the broker at any moment."""
+"""Destructors, weak references and exit functions may call the broker at any moment."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ while len(accepted) < 200:
 def test_an_exit_function_may_call_the_broker_while_another_thread_publishes(
     programs: Programs, call: str, waits: str
 ) -> None:
-    """The end of the program waits for what was accepted, and the thread is told that it is over."""
+    """The end waits for what was accepted, and the thread is told that it is over."""
     section = programs.section(waits)
     done = programs.run("-c", AT_EXIT, json.dumps(section), call)
     assert (done.code, done.err) == (0, "")

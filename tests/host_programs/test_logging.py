@@ -103,20 +103,20 @@ def test_delivery_goes_on_although_the_log_fails(
         [BrokerUnavailable("nobody listens"), ConfigurationError("the password is wrong")]
     )
     folder = {"spool": str(tmp_path_factory.mktemp("waiting"))} if waits == "spool" else {}
-    broker = scripted.start(**folder)
-    ids = [broker.publish({"number": number}) for number in range(3)]
-    wait_until(lambda: status_is(broker, "halted", "the password is wrong"))
-    wait_until(lambda: status_is(broker, "connected", None))
-    assert broker.flush(20).pending == 0
-    scripted.publishes.append(BrokerUnavailable("the connection was lost"))
-    ids.append(broker.publish({"number": 3}))
-    assert broker.flush(20).pending == 0
-    wait_until(lambda: status_is(broker, "connected", None))
-    assert scripted.ids() == ids
-    assert raising.asked > 0
-    status = broker.close(20)
+    with scripted.start(**folder) as broker:
+        ids = [broker.publish({"number": number}) for number in range(3)]
+        wait_until(lambda: status_is(broker, "halted", "the password is wrong"))
+        wait_until(lambda: status_is(broker, "connected", None))
+        assert broker.flush(20).pending == 0
+        scripted.publishes.append(BrokerUnavailable("the connection was lost"))
+        ids.append(broker.publish({"number": 3}))
+        assert broker.flush(20).pending == 0
+        wait_until(lambda: status_is(broker, "connected", None))
+    status = broker.close()
     assert (status.accepted, status.delivered, status.state) == (4, 4, "closed")
+    assert scripted.ids() == ids
     assert scripted.open == 0
+    assert raising.asked > 0
 
 
 @pytest.mark.parametrize("failure", FAILURES)
