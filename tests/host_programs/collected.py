@@ -84,13 +84,12 @@ def call_while_publishing(
     """Publish on two threads, and leave garbage that calls `publish`, `flush` or `status`."""
     publisher = Publisher()
     broker = event_brokers.connect(section)
-    calls = Calls(
-        {
-            "publish": lambda: publisher.publish(broker),
-            "flush": broker.flush,
-            "status": lambda: look(broker),
-        }[call]
-    )
+    callables: dict[str, Callable[[], object]] = {
+        "publish": lambda: publisher.publish(broker),
+        "flush": broker.flush,
+        "status": lambda: look(broker),
+    }
+    calls = Calls(callables[call])
 
     def publish() -> None:
         for _ in range(rounds):
