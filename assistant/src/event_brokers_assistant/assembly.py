@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from event_brokers import ConfigurationError, EventBroker, endpoints, section
-from event_brokers.buffer import Counts
+from event_brokers.queues.protocol import Counts
 from event_brokers.cli.open_spool import counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings

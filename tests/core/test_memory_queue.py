@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from event_brokers import BrokerClosed, DeadLetter, Event, QueueFull
-from event_brokers.buffer import KEPT_DEAD_LETTERS, MemoryQueue
+from event_brokers.queues.memory import KEPT_DEAD_LETTERS, MemoryQueue
 from waiting import wait_until
 
 MAX_PENDING = 10
@@ -27,7 +27,7 @@ class MemoryQueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = MemoryQueue(MAX_PENDING, MAX_BYTES)
+        self.queue = MemoryQueue(MAX_PENDING, MAX_BYTES, MAX_BYTES)
         self.pending: list[str] = []
         self.accepted = self.delivered = self.buried = 0
         self.made = 0
@@ -90,7 +90,7 @@ TestMemoryQueue.settings = settings(max_examples=60, stateful_step_count=30)
 
 def test_a_full_queue_waits_for_room_as_long_as_it_is_told() -> None:
     """`timeout` lets a publisher wait until something has left."""
-    queue = MemoryQueue(1, MAX_BYTES)
+    queue = MemoryQueue(1, MAX_BYTES, MAX_BYTES)
     queue.append([event("first")], timeout=0)
     publisher = threading.Thread(target=queue.append, args=([event("second")], 20))
     publisher.start()
@@ -102,12 +102,14 @@ def test_a_full_queue_waits_for_room_as_long_as_it_is_told() -> None:
 def test_more_events_than_can_ever_wait_are_refused_at_once() -> None:
     """No time helps a batch that is larger than the queue."""
     with pytest.raises(QueueFull):
-        MemoryQueue(2, MAX_BYTES).append([event(str(number)) for number in range(3)], timeout=3600)
+        MemoryQueue(2, MAX_BYTES, MAX_BYTES).append(
+            [event(str(number)) for number in range(3)], timeout=3600
+        )
 
 
 def test_closing_refuses_those_who_wait_for_room() -> None:
     """A publisher that waits learns that the broker was closed."""
-    queue = MemoryQueue(1, MAX_BYTES)
+    queue = MemoryQueue(1, MAX_BYTES, MAX_BYTES)
     queue.append([event("first")], timeout=0)
     raised: list[BaseException] = []
 
@@ -119,7 +121,7 @@ def test_closing_refuses_those_who_wait_for_room() -> None:
 
     publisher = threading.Thread(target=publish)
     publisher.start()
-    queue.close()
+    queue.seal()
     publisher.join(20)
     assert len(raised) == 1
 
@@ -127,7 +129,7 @@ def test_closing_refuses_those_who_wait_for_room() -> None:
 def test_dead_letters_are_bounded_and_their_count_is_exact() -> None:
     """The latest are kept for inspection; every one is counted."""
     many = KEPT_DEAD_LETTERS + 5
-    queue = MemoryQueue(many, MAX_BYTES)
+    queue = MemoryQueue(many, MAX_BYTES, MAX_BYTES)
     queue.append([event(str(number)) for number in range(many)], timeout=0)
     queue.bury([DeadLetter(event(str(number)), "refused", 0.0) for number in range(many)])
     assert queue.counts().dead_letters == many
@@ -147,7 +149,7 @@ def test_a_dead_letter_prints_without_its_body() -> None:
 
 def test_wake_is_not_lost_when_nobody_waits_yet() -> None:
     """Whoever is told to look again looks again, however the threads run."""
-    queue = MemoryQueue(1, MAX_BYTES)
+    queue = MemoryQueue(1, MAX_BYTES, MAX_BYTES)
     queue.wake()
     assert queue.wait_for_event(timeout=None) is False
     assert wait_until(lambda: not queue.wait_for_event(timeout=0.01))
