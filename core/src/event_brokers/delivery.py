@@ -155,7 +155,9 @@ class Delivery:
             delay = self._fail(State.HALTED, error)
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
             delay = self._fail(State.RETRYING, error)
-        if connection is not None:
+        if connection is None:
+            self._narrowing.interrupted()
+        else:
             self._close(connection)
         if delay is not None:
             self._wait(delay)
@@ -186,6 +188,7 @@ class Delivery:
             if rejected.reconnect:
                 raise BrokerUnavailable(f"a new connection is needed: {rejected}") from rejected
         except (PublishError, ConfigurationError, OSError) as error:
+            self._narrowing.interrupted()
             self._settle(getattr(error, "confirmed", ()), events)
             raise
         except BaseException as error:

@@ -2,7 +2,8 @@
 
 A plugin that does not foresee its client's errors fails on one bad event exactly as it fails while
 the broker is down. So a batch that fails is halved until one event is left. That one is condemned
-only when another event has been confirmed while it kept failing: an outage buries nothing.
+only when it has failed between two events that were confirmed, one right before and one right
+after it: an outage buries nothing.
 """
 
 from __future__ import annotations
@@ -41,13 +42,16 @@ class Narrowing:
 
     def __init__(self, largest: int, max_attempts: int | None) -> None:
         self._largest = largest
-        self._max_attempts = max_attempts
+        # one failure between two confirms may still be the end of a connection
+        self._needed = None if max_attempts is None else max(2, max_attempts)
         self._limit = largest
         self._suspect: Event | None = None
         self._reason = ""
         self._attempts = 0
         self._trials = 0
-        self._tried: Event | None = None  # sent in the suspect's place
+        self._is_trial = False  # another event was sent in the suspect's place
+        self._confirmed_before = False  # the latest batch was confirmed, on this connection
+        self._failed_between = False  # and then the suspect failed
 
     @property
     def suspect_id(self) -> str | None:
@@ -61,19 +65,17 @@ class Narrowing:
             queue: where they wait.
             size: bytes of all of them at most.
         """
-        self._tried = None
-        if self._is_at_its_last():
-            self._trials += 1
-            # the suspect itself every other time: perhaps it was an outage, and it is over
-            if self._trials % 2 and (other := self._other_than_suspect(queue, size)):
-                self._tried = other
-                return [other]
-        return queue.peek(self._limit, size)
+        other = self._other_than_suspect(queue, size) if self._wants_trial() else None
+        self._is_trial = other is not None
+        return queue.peek(self._limit, size) if other is None else [other]
 
     def confirmed(self) -> Condemned | None:
         """Note that the batch was confirmed; return the event that is thereby condemned."""
+        self._confirmed_before = True
+        if self._is_trial and not self._failed_between:
+            return None  # now the suspect, on the same connection
         condemned = None
-        if self._suspect is not None and self._tried is not None:
+        if self._is_trial and self._suspect is not None:
             condemned = Condemned(self._suspect, self._reason, self._attempts)
         self._limit = min(self._largest, self._limit * 2)
         self.answered()
@@ -81,7 +83,12 @@ class Narrowing:
 
     def answered(self) -> None:
         """Note that the broker has answered, so that nothing fails alone any more."""
-        self._suspect, self._attempts, self._trials, self._tried = None, 0, 0, None
+        self._suspect, self._attempts, self._trials = None, 0, 0
+        self._failed_between = False
+
+    def interrupted(self) -> None:
+        """Note that the broker was away: what failed before proves nothing."""
+        self._confirmed_before = self._failed_between = False
 
     def halve(self, events: Sequence[Event]) -> None:
         """Make the next batch half as large as this one."""
@@ -94,31 +101,45 @@ class Narrowing:
             events: the batch.
             reason: how it failed, in words.
         """
+        was_confirmed_before = self._confirmed_before
+        self.interrupted()
         if len(events) > 1:
             self.halve(events)
             return True
-        if self._tried is not None:
+        if self._is_trial:
             return False
-        event = events[0]
-        if self._suspect is None or self._suspect.id != event.id:
-            self._suspect, self._attempts, self._trials = event, 0, 0
+        if self._suspect is None or self._suspect.id != events[0].id:
+            self._suspect, self._attempts, self._trials = events[0], 0, 0
+        self._limit = 1
         self._reason = reason
         self._attempts += 1
+        self._failed_between = was_confirmed_before
         return False
 
-    def _is_at_its_last(self) -> bool:
-        return self._max_attempts is not None and self._attempts >= self._max_attempts
+    def _wants_trial(self) -> bool:
+        """Return whether another event is to be sent in the suspect's place."""
+        if self._needed is None or self._attempts < self._needed - 1:
+            return False
+        if self._confirmed_before:
+            return False
+        if self._failed_between:
+            return self._attempts >= self._needed
+        # the suspect itself every other time: perhaps it was an outage, and it is over
+        self._trials += 1
+        return self._trials % 2 == 1
 
     def _other_than_suspect(self, queue: Queue, size: int) -> Event | None:
         """Return an event of another conversation, which may leave before the suspect."""
         suspect = self._suspect
         if suspect is None:
             return None
-        others = [
-            event
-            for event in queue.peek(_CANDIDATES, size)
-            if event.id != suspect.id
-            and (event.sender_id is None or event.sender_id != suspect.sender_id)
-        ]
+        conversations = {suspect.sender_id}
+        others = []
+        for event in queue.peek(_CANDIDATES, size):
+            # the first of its conversation: none overtakes another one of its own
+            if event.sender_id is None or event.sender_id not in conversations:
+                conversations.add(event.sender_id)
+                others.append(event)
+        others = [event for event in others if event.id != suspect.id]
         # each time another one: the first may be as bad as the suspect
         return others[self._trials // 2 % len(others)] if others else None
