@@ -86,7 +86,7 @@ class MemoryQueue:
             return
         patience = timeout if len(events) <= self._max_pending else 0.0
         if patience <= 0 or not self._left.wait_for(lambda: self._takes(events), patience):
-            raise QueueFull(self._refusal())
+            raise QueueFull(self._refusal(events))
 
     def seal(self) -> None:
         self._is_sealed = True
@@ -197,14 +197,11 @@ class MemoryQueue:
         if self._is_sealed:
             raise BrokerClosed("the broker is closed and takes no more events")
 
-    def _refusal(self) -> str:
+    def _refusal(self, events: Sequence[Event]) -> str:
         waiting = len(self._pending)
-        if self._bytes and waiting < self._max_pending and not self._has_bytes():
+        if waiting + len(events) <= self._max_pending:
             return f"{self._bytes} bytes wait and delivery.max_bytes is {self._max_bytes}"
         return f"{waiting} events wait and delivery.max_pending is {self._max_pending}"
-
-    def _has_bytes(self) -> bool:
-        return self._bytes < self._max_bytes
 
     def _oldest(self, limit: int) -> list[_Entry]:
         while True:
