@@ -102,8 +102,9 @@ class Delivery:
         if hanging.is_news:
             self._calls.mark_told()
             logger.warning("%s: %s", self._name, hanging.sentence)
-        most = self._thread.left_behind >= _MOST_LEFT_BEHIND
-        if hanging.is_closing and not most and self._calls.leave_behind():
+        if self._thread.left_behind >= _MOST_LEFT_BEHIND:
+            return
+        if hanging.is_closing and self._calls.leave_behind():
             self._thread.leave_behind()
             logger.warning(
                 "%s: the connection that does not close is left behind on its thread, %d so far",
@@ -155,10 +156,12 @@ class Delivery:
             delay = self._fail(State.HALTED, error)
         except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
             delay = self._fail(State.RETRYING, error)
-        if connection is None:
-            self._narrowing.interrupted()
-        else:
-            self._close(connection)
+        finally:
+            # told before: closing may hang
+            if connection is None:
+                self._narrowing.interrupted()
+            else:
+                self._close(connection)
         if delay is not None:
             self._wait(delay)
 
@@ -237,8 +240,8 @@ class Delivery:
                 "'publish' must name them by their ids"
             )
         self._narrowing.answered()
-        self._succeed()
         self._bury(reasons, left, attempts=1)
+        self._succeed()
 
     def _bury(self, reasons: Mapping[Any, object], events: Sequence[Event], attempts: int) -> None:
         now = time.time()
