@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from event_brokers import endpoints
-from event_brokers.buffer import DeadLetter
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
+from event_brokers.queues.protocol import DeadLetter
 
 if TYPE_CHECKING:
     from event_brokers.spool import Spool
