@@ -176,23 +176,14 @@ def test_a_spool_that_was_removed_is_begun_anew(
     spool.close()
 
 
-def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(tmp_path: Path) -> None:
     """Also where dead letters are sent again or dropped meanwhile."""
     spool = open_spool(tmp_path / "spool")
     spool.append([an_event(1), an_event(2)], 0)
     assert not spool.wait_until_left(0)
-    waits, wait_for_change = threading.Event(), spool._wait_for_change
-
-    def wait(seen: int, timeout: float) -> None:
-        waits.set()
-        wait_for_change(seen, timeout)
-
-    monkeypatch.setattr(spool, "_wait_for_change", wait)
     flushing = threading.Thread(target=spool.wait_until_left, args=(None,), daemon=True)
     flushing.start()
-    assert waits.wait(20)
+    wait_until(lambda: spool._left._gates)
     spool.bury([DeadLetter(an_event(1), "refused", 0.0)])
     spool.append([an_event(3)], 0)
     spool.drop(["e000001"])

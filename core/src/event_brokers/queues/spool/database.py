@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from event_brokers.errors import SpoolError
 from event_brokers.log import logger
@@ -45,16 +44,23 @@ class DiskFull(SpoolError):
     """The disk has no room for the change."""
 
 
+FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError, Damaged, schema.Unsuitable)
+
+
 class Database:
     """Opens the file for writing when it is first needed, and again when it was replaced.
 
     SQLite before 3.51.3 can lose what was committed when several connections checkpoint at once
     (its "WAL-reset bug"), so every commit, checkpoint and closing is done under a lock of ours.
-    All of it is done on one thread.
+    All of it is done on one thread, which holds the lock.
 
     Parameters:
         path: the file; never opened but by SQLite, for closing it would drop SQLite's own locks.
         durability: "power": a commit is on the disk; "process": it is with the kernel.
+
+    Attributes:
+        lock: keeps all other processes from writing.
+        size: of the file in bytes, as a transaction found it.
     """
 
     def __init__(self, path: Path, durability: str) -> None:
@@ -65,36 +71,17 @@ class Database:
         self._synchronous = _CODES[durability]
         self._connection: sqlite3.Connection | None = None
         self._identity: Identity | None = None
+        self.size = 0
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Keep all other processes from writing; all the methods below are called inside.
-
-        Raises:
-            SpoolError: the lock's file cannot be used.
-        """
-        with self._in_words(), self.lock.held():
-            yield
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Change the file: all that is done inside, or nothing.
+    def transaction(self) -> Transaction:
+        """Change the file: all that is done inside of this context, or nothing.
 
         Raises:
             SpoolError: it cannot be written; if that came about in the commit, nobody knows
                 whether the change was made.
             Damaged: the file is corrupt.
         """
-        with self._in_words():
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        return Transaction(self)
 
     def checkpoint(self) -> None:
         """Bring the write-ahead log into the file, and give its room back to the disk.
@@ -103,8 +90,10 @@ class Database:
             SpoolError: it cannot be written.
             Damaged: the file is corrupt.
         """
-        with self._in_words():
-            self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        try:
+            self.open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except FAILURES as error:
+            raise self.in_words(error) from error
 
     def cut_off(self, pages: int) -> None:
         """Cut free pages off the file, up to so many.
@@ -113,9 +102,11 @@ class Database:
             SpoolError: it cannot be written.
             Damaged: the file is corrupt.
         """
-        with self._in_words():
+        try:
             # `execute` would cut off one, for it ends with the first row, which has no columns
-            self._open().executescript(f"PRAGMA incremental_vacuum({pages})")
+            self.open().executescript(f"PRAGMA incremental_vacuum({pages})")
+        except FAILURES as error:
+            raise self.in_words(error) from error
 
     def disconnect(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -124,9 +115,9 @@ class Database:
             connection.close()
 
     def close(self) -> None:
-        """Release everything; the next use opens it again; called outside of `exclusive`."""
+        """Release everything, the lock too; the next use opens it again."""
         if self._connection is not None:
-            with self.exclusive():
+            with self.lock:
                 self.disconnect()  # which may checkpoint, and may delete the log
         self.lock.close()
 
@@ -136,18 +127,17 @@ class Database:
         self._connection = self._identity = None
         self.lock.close()
 
-    def is_replaced(self) -> bool:
-        """Return whether something else, or nothing, stands where the open file stood."""
-        return self._identity is not None and identity(self.path) != self._identity
+    def log_size(self) -> int:
+        """Return the size of the write-ahead log in bytes."""
+        return size_of(self._log)
 
-    def bytes_on_disk(self) -> int:
-        """Return the size of the file and of its log."""
-        return _size(self.path) + _size(self._log)
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None and not self.is_replaced():
-            return self._connection
-        if self._identity is not None and identity(self.path) is None:
+    def open(self) -> sqlite3.Connection:
+        """Return the connection; opens the file where that is needed, and makes it."""
+        found = _look(self.path)
+        if found is not None and identity_of(found) == self._identity:
+            self.size = found.st_size
+            return _opened(self._connection)
+        if self._identity is not None and found is None:
             logger.warning("'%s': was removed while it was in use; begun anew", self.path)
         self.disconnect()
         _make(self.path)
@@ -162,55 +152,104 @@ class Database:
             connection.close()
             raise
         self._connection, self._identity = connection, identity(self.path)
+        self.size = size_of(self.path)
         return connection
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        with in_words(self.path, lambda: self._identity):
-            yield
+    def in_words(self, error: Exception) -> Exception:
+        """Return the error to raise for one of FAILURES."""
+        return in_words(self.path, self._identity, error)
 
 
-@contextmanager
-def in_words(path: Path, open_file: Callable[[], Identity | None]) -> Iterator[None]:
-    """Raise what goes wrong with a spool's file as a sentence.
+class Transaction:
+    """Lasts from BEGIN to COMMIT; a class, for it is entered for every event.
 
     Parameters:
-        path: where it stands.
-        open_file: says which file is open, for damage that is found in it.
+        database: whose file is changed.
     """
-    try:
-        yield
-    except Damaged as damage:
-        damage.file = damage.file or open_file()
-        raise
-    except UnicodeDecodeError as error:
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._connection = self._database.open()
+            self._connection.execute("BEGIN IMMEDIATE")
+        except FAILURES as error:
+            raise self._database.in_words(error) from error
+        return self._connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            try:
+                if error is None:
+                    self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+        except FAILURES as failure:
+            raise self._database.in_words(failure) from failure
+        if isinstance(error, FAILURES):
+            raise self._database.in_words(error) from error
+
+
+def in_words(path: Path, file: Identity | None, error: Exception) -> Exception:
+    """Return the error to raise for one of FAILURES: a sentence, or that the file is damaged.
+
+    Parameters:
+        path: where the spool's file stands.
+        file: which file that is.
+        error: that came about.
+    """
+    if isinstance(error, Damaged):
+        return Damaged(str(error), error.file or file)
+    if isinstance(error, UnicodeDecodeError):
         # SQLite quotes in its error what stands where a name should be
-        raise Damaged("the names of its tables cannot be read", open_file()) from error
-    except sqlite3.Error as error:
-        raise _worded(path, open_file(), error) from error
-    except OSError as error:
-        raise SpoolError(f"'{path}': {system_reason(error)}") from error
-    except schema.Unsuitable as unsuitable:
-        raise SpoolError(f"'{path}': {unsuitable}") from None
-
-
-def identity(path: Path) -> Identity | None:
-    """Return which file stands in a place; None where none does."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _worded(path: Path, file: Identity | None, error: sqlite3.Error) -> Exception:
+        return Damaged("the names of its tables cannot be read", file)
+    if isinstance(error, OSError):
+        return SpoolError(f"'{path}': {system_reason(error)}")
     # Python 3.10 gives no codes, only SQLite's English text, and none that it cannot decode
     text = str(error)
+    if isinstance(error, schema.Unsuitable):
+        return SpoolError(f"'{path}': {text}")
     if not text or any(words in text for words in _DAMAGE):
         return Damaged(text.partition(" column ")[0], file)
     if "is full" in text:
         return DiskFull(f"'{path.parent.parent}': the disk is full")
     return SpoolError(f"'{path}': {text}")
+
+
+def identity(path: Path) -> Identity | None:
+    """Return which file stands in a place; None where none does."""
+    found = _look(path)
+    return None if found is None else identity_of(found)
+
+
+def identity_of(found: os.stat_result) -> Identity:
+    """Return which file was found."""
+    return found.st_dev, found.st_ino
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file in bytes; 0 where there is none."""
+    found = _look(path)
+    return 0 if found is None else found.st_size
+
+
+def _look(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:
+    assert connection is not None, "has an identity"
+    return connection
 
 
 def _make(path: Path) -> None:
@@ -230,10 +269,3 @@ def _make(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from event_brokers.errors import ConfigurationError, QueueFull, SpoolError
-from event_brokers.queues.spool.database import DATA, Damaged, Database
+from event_brokers.queues.spool.database import DATA, Damaged, Database, size_of
 from event_brokers.queues.spool.lock_holder import process_holding
 from event_brokers.queues.spool.reading import NotReady, Reader, Snapshot
 from event_brokers.queues.spool.request import Inbox, Request
@@ -98,9 +98,13 @@ class SpoolFile:
         """End the moment that a snapshot shows."""
         self._ask_to_read(lambda _: snapshot.close())
 
+    def bytes_in_change(self) -> int:
+        """Return the size of the file and of its log, as a change finds them."""
+        return self._database.size + self._database.log_size()
+
     def bytes_on_disk(self) -> int:
         """Return the size of the file and of its log."""
-        return self._database.bytes_on_disk()
+        return size_of(self._database.path) + self._database.log_size()
 
     def close(self) -> None:
         """Let go of files and threads, within a few seconds; the next use opens them again."""

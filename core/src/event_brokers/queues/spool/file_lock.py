@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
+from event_brokers.errors import SpoolError
 from event_brokers.queues.spool.own_files import make_folder, open_own
+from event_brokers.wording import system_reason
 
 _PAGE_BYTES = 4096
 
@@ -28,32 +29,21 @@ class FileLock:
         self._identity: tuple[int, int] | None = None
         self.is_held = False
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def acquire(self) -> None:
         """Wait until no other holds the lock, and hold it.
 
         Raises:
-            OSError: the file cannot be made or opened.
-            SpoolError: others could change the file.
+            SpoolError: the file cannot be made or opened, or others could change it.
         """
         self._lock(fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            self.release()
 
     def try_acquire(self) -> bool:
         """Hold the lock if no other does; return whether it is held now.
 
         Raises:
-            OSError: the file cannot be made or opened.
-            SpoolError: others could change the file.
+            SpoolError: the file cannot be made or opened, or others could change it.
         """
-        try:
-            self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        return self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let others have the lock."""
@@ -80,13 +70,29 @@ class FileLock:
         # one page, always as long: who reads meanwhile finds the old text or the new one
         os.pwrite(self._open(), content.ljust(_PAGE_BYTES), 0)
 
-    def _lock(self, operation: int) -> None:
-        while True:
-            fcntl.flock(self._open(), operation)
-            if self._is_in_place():
-                self.is_held = True
-                return
-            self.close()  # somebody removed the folder: the lock would be on a file nobody sees
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def _lock(self, operation: int) -> bool:
+        try:
+            while not self.is_held:
+                fcntl.flock(self._open(), operation)
+                self.is_held = self._is_in_place()
+                if not self.is_held:
+                    self.close()  # somebody removed the folder: nobody else sees this file
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise SpoolError(f"'{self._path}': {system_reason(error)}") from error
+        return True
 
     def _open(self) -> int:
         if self._descriptor is None:

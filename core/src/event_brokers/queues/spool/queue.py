@@ -73,10 +73,11 @@ class Spool:
 
     def append(self, events: Sequence[Event], timeout: float) -> None:
         refusals: list[QueueFull] = []
-        takes = partial(self._takes, events, timeout, refusals)
-        if takes() or (timeout > 0 and self._left.wait_for(takes, timeout, POLL_SECONDS)):
+        if self._takes(events, timeout, refusals):
             return
-        raise refusals[-1]
+        takes = partial(self._takes, events, timeout, refusals)
+        if timeout <= 0 or not self._left.wait_for(takes, timeout, POLL_SECONDS):
+            raise refusals[-1]
 
     def seal(self) -> None:
         self._is_sealed = True
@@ -207,6 +208,10 @@ class Spool:
         finally:
             self._file.let_go(snapshot)
 
+    def has_deliverer(self) -> bool:
+        """Return whether a process is there that delivers."""
+        return self.right.is_taken()
+
     def before_fork(self) -> None:
         self._file.before_fork()
 
@@ -235,7 +240,7 @@ class Spool:
         return True
 
     def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
-        on_disk = self._file.bytes_on_disk()
+        on_disk = self._file.bytes_in_change()
         room.refuse_excess_events(connection, self._bounds, events, on_disk)
         tables.insert(connection, events)
 

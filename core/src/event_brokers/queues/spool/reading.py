@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from event_brokers.queues.spool import schema
-from event_brokers.queues.spool.database import Identity, identity, in_words
+from event_brokers.queues.spool.database import FAILURES, Identity, identity, in_words
 from event_brokers.queues.spool.inherited import leave_alone
 
 _BUSY_SECONDS = 4.0  # for another process that repairs the log
@@ -41,8 +40,16 @@ class Reader:
             SpoolError: it cannot be read.
             Damaged: it is corrupt.
         """
-        with self._transaction() as connection:
-            return look(connection)
+        connection = self._connected()
+        try:
+            connection.execute("BEGIN")
+            try:
+                return look(connection)
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except FAILURES as error:
+            raise in_words(self._path, self._identity, error) from error
 
     def snapshot(self) -> Snapshot:
         """Return the file as it is now, on a connection of its own.
@@ -52,7 +59,6 @@ class Reader:
             SpoolError: it cannot be read.
             Damaged: it is corrupt.
         """
-        self._open()
         return Snapshot(self._path)
 
     def close(self) -> None:
@@ -66,33 +72,12 @@ class Reader:
         leave_alone(self._connection)
         self._connection = self._identity = None
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> sqlite3.Connection:
         if self._connection is None or identity(self._path) != self._identity:
-            self._open()
-        assert self._connection is not None
-        with in_words(self._path, lambda: self._identity):
-            self._connection.execute("BEGIN")
-            try:
-                yield self._connection
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-
-    def _open(self) -> None:
-        self.close()
-        self._identity = identity(self._path)
-        if self._identity is None:
-            raise NotReady
-        with in_words(self._path, lambda: self._identity):
-            connection = _connect(self._path)
-            try:
-                if schema.version_of(connection) != schema.VERSION:
-                    raise NotReady
-            except BaseException:
-                connection.close()
-                raise
-        self._connection = connection
+            self.close()
+            self._identity = identity(self._path)
+            self._connection = _connect(self._path, self._identity)
+        return self._connection
 
 
 class Snapshot:
@@ -102,6 +87,7 @@ class Snapshot:
         path: the file.
 
     Raises:
+        NotReady: who writes must open the file first.
         SpoolError: it cannot be read.
         Damaged: it is corrupt.
     """
@@ -109,10 +95,9 @@ class Snapshot:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._identity = identity(path)
-        with in_words(path, lambda: self._identity):
-            self.connection = _connect(path)
-            self.connection.execute("BEGIN")
-            schema.version_of(self.connection)  # the moment is that of the first look
+        self.connection = _connect(path, self._identity)
+        self.connection.execute("BEGIN")
+        schema.version_of(self.connection)  # the moment is that of the first look
 
     def take(self, rows: Iterator[_Found], count: int) -> list[_Found]:
         """Return the next rows, up to so many.
@@ -121,16 +106,30 @@ class Snapshot:
             SpoolError: they cannot be read.
             Damaged: the file is corrupt.
         """
-        with in_words(self._path, lambda: self._identity):
+        try:
             return list(islice(rows, count))
+        except FAILURES as error:
+            raise in_words(self._path, self._identity, error) from error
 
     def close(self) -> None:
         """Let go of the moment."""
         self.connection.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
-        check_same_thread=False,
-    )  # fmt: skip
+def _connect(path: Path, file: Identity | None) -> sqlite3.Connection:
+    if file is None:
+        raise NotReady
+    try:
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,
+            check_same_thread=False,
+        )  # fmt: skip
+        try:
+            if schema.version_of(connection) != schema.VERSION:
+                raise NotReady
+        except BaseException:
+            connection.close()
+            raise
+    except FAILURES as error:
+        raise in_words(path, file, error) from error
+    return connection

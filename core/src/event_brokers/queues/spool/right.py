@@ -43,7 +43,7 @@ class SpoolRight:
         """Return whether any process delivers."""
         if self.is_held():
             return True
-        if not self._try_lock():
+        if not self._lock.try_acquire():
             return True
         self._lock.release()
         self._lock.close()
@@ -52,7 +52,7 @@ class SpoolRight:
     def acquire(self) -> bool:
         if self.is_held():
             return True
-        if not self._try_lock():
+        if not self._lock.try_acquire():
             self._wait()
             return False
         self._holder = os.getpid()
@@ -89,9 +89,3 @@ class SpoolRight:
                 return msgspec.json.decode(opened.read(), type=Condition)
         except (OSError, SpoolError, msgspec.DecodeError):
             return None
-
-    def _try_lock(self) -> bool:
-        try:
-            return self._lock.try_acquire()
-        except OSError as error:
-            raise SpoolError(f"'{self._path}': {system_reason(error)}") from error

@@ -47,7 +47,7 @@ class Store:
 
     def serve(self, inbox: Inbox) -> None:
         """Store all that waits, and answer."""
-        with self._database.exclusive():
+        with self._database.lock:
             self._begin()
             requests = self._carry_out(inbox)
         for request in requests:
@@ -143,7 +143,7 @@ class Store:
 
     def _give_room_back(self, inbox: Inbox) -> None:
         try:
-            with self._database.exclusive():
+            with self._database.lock:
                 self._shrink(_SHRINK_BYTES, inbox.is_awaited)
         except (SpoolError, Damaged) as error:
             logger.warning("'%s': does not shrink: %s", self._database.folder, error)
