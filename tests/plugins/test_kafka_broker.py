@@ -30,10 +30,10 @@ from kafka.admin import (
 from kafka.errors import InvalidRecordError, KafkaError
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
+from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer, client, connection, session
-from event_brokers_kafka.addresses import Address
-from event_brokers_kafka.connection import KafkaConnection
-from event_brokers_kafka.failures import as_publish_error
+from event_brokers_kafka.connection import Connection
+from event_brokers_kafka.failures import translate_errors
 from event_brokers_kafka.hooks import check
 from event_brokers_kafka.topic import Topic
 from servers import Kafka, free_port
@@ -89,10 +89,15 @@ def manner(server: Kafka, kind: str) -> dict[str, Any]:
     return options
 
 
+def connect(options: KafkaOptions) -> Connection:
+    """Return a connection that has used no topic before."""
+    return Connection(options, set())
+
+
 @contextmanager
-def connected(options: KafkaOptions) -> Iterator[KafkaConnection]:
+def connected(options: KafkaOptions) -> Iterator[Connection]:
     """Hand out a connection and close it."""
-    with closing(KafkaConnection(options)) as opened:
+    with closing(connect(options)) as opened:
         yield opened
 
 
@@ -350,7 +355,7 @@ def test_what_a_person_must_change_is_said_within_seconds(
     kind, change, sentence = WRONG[wrong]
     options = KafkaOptions(topic=name, **(manner(kafka, kind) | change(kafka)))
     wanted = sentence.format(options.url, **vars(kafka.certificates))
-    assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == wanted
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == wanted
     assert what_is_wrong(lambda: check(options), ConfigurationError) == wanted
 
 
@@ -358,7 +363,7 @@ def test_what_a_person_must_change_is_said_within_seconds(
 def test_a_file_that_is_missing_is_named(kafka: Kafka, name: str, option: str) -> None:
     """The sentence names option and path before anything connects."""
     options = KafkaOptions(topic=name, **(manner(kafka, "SSL") | {option: "/nowhere/x.pem"}))
-    assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == (
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == (
         f"event_broker.{option}: '/nowhere/x.pem' cannot be read: no such file or directory"
     )
 
@@ -368,11 +373,11 @@ def test_a_certificate_for_another_host_is_refused_unless_told_otherwise(
 ) -> None:
     """The host's name is checked by default; without the check the rest still holds."""
     given = manner(kafka, "SASL_SSL PLAIN")
-    connect = socket.create_connection
+    really_connect = socket.create_connection
     monkeypatch.setattr(
         socket,
         "create_connection",
-        lambda address, timeout: connect(("localhost", address[1]), timeout),
+        lambda address, timeout: really_connect(("localhost", address[1]), timeout),
     )
     given["url"] = f"other.example:{kafka.sasl_ssl_port}"
     options = KafkaOptions(topic=name, **given)
@@ -397,7 +402,7 @@ def test_a_client_certificate_of_a_strange_authority_is_refused_in_words(
     key.write_bytes(pkcs8(stranger))
     given = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     options = KafkaOptions(topic=name, **(manner(kafka, "SSL") | given))
-    sentence = what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
     assert sentence.startswith(
         f"event_broker.ssl_certfile: '{options.url}' refuses the client certificate in "
         f"'{certificate}': "
@@ -428,7 +433,7 @@ def test_a_refused_port_and_an_unknown_host_are_told_apart(name: str) -> None:
     """Both may pass by themselves, so neither is a mistake of the configuration."""
     port = free_port()
     refused = KafkaOptions(url=f"127.0.0.1:{port}", topic=name)
-    assert what_is_wrong(lambda: KafkaConnection(refused), BrokerUnavailable) == (
+    assert what_is_wrong(lambda: connect(refused), BrokerUnavailable) == (
         f"127.0.0.1:{port} refused the connection"
     )
     unknown = KafkaOptions(url="broker.invalid", topic=name)
@@ -479,7 +484,7 @@ def test_a_leader_that_cannot_be_reached_is_named_with_its_cause(
     leaders = (Address("127.0.0.1", port),)
     elsewhere = Topic(name, 0, 1, leaders, frozenset())
     monkeypatch.setattr(connection, "find_or_make", lambda _session, _name: elsewhere)
-    sentence = what_is_wrong(lambda: KafkaConnection(plain(kafka, name)), BrokerUnavailable)
+    sentence = what_is_wrong(lambda: connect(plain(kafka, name)), BrokerUnavailable)
     assert sentence == (
         f"127.0.0.1:{port} refused the connection; {kafka.bootstrap()} names it as the topic's "
         "broker (advertised.listeners)"
@@ -513,7 +518,7 @@ def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
     """The sentence names the topic and the command that makes it; then it works."""
     server = kafka_without_automatic_topics
     options = plain(server, name)
-    sentence = what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
     assert sentence == (
         f"event_broker.topic: '{name}' does not exist, and '{options.url}' makes no topics by "
         f"itself; kafka-topics.sh --bootstrap-server {options.url} --create --topic {name}"
@@ -525,10 +530,11 @@ def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
     assert len(stored(server, name, 1)) == 1
 
 
-def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, str]:
+def publish_all(options: KafkaOptions, events: Sequence[Event]) -> dict[str, str]:
     """Publish as the core does; return the rejected events and why."""
     rejected: dict[str, str] = {}
     waiting = {event.id: event for event in events}
+    opened = connect(options)
     while waiting:
         try:
             opened.publish(list(waiting.values()))
@@ -536,8 +542,12 @@ def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, s
             rejected |= error.reasons
             for event_id in [*error.reasons, *error.confirmed]:
                 del waiting[event_id]
+            if error.reconnect:
+                opened.close()
+                opened = connect(options)
         else:
             waiting.clear()
+    opened.close()
     return rejected
 
 
@@ -547,8 +557,7 @@ def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, s
 def test_events_that_are_too_large_are_rejected_alone(kafka: Kafka, name: str, size: int) -> None:
     """The others are delivered in order, whether the broker or the client finds it too large."""
     events = [an_event(number, size=size if number == 5 else 10) for number in range(10)]
-    with connected(plain(kafka, name)) as opened:
-        rejected = publish_all(opened, events)
+    rejected = publish_all(plain(kafka, name), events)
     large = events.pop(5)
     assert rejected == {large.id: f"{len(large.body)} bytes are more than the broker takes"}
     assert [record.value for record in stored(kafka, name, 9)] == [event.body for event in events]
@@ -565,7 +574,8 @@ def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str) -> 
         confirmed = [event.body for event in events if event.id in caught.value.confirmed]
         assert confirmed == [event.body for event in events[: len(confirmed)]]
         assert len(confirmed) <= 20
-        opened.publish([an_event(1000)])
+    with connected(plain(kafka, name)) as again:
+        again.publish([an_event(1000)])
     values = [record.value for record in stored(kafka, name, len(confirmed) + 1)]
     assert values[:-1] == confirmed
 
@@ -574,8 +584,7 @@ def test_batches_larger_than_the_topic_takes_are_split(kafka: Kafka, name: str) 
     """Only single events can be too large."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
     events = [an_event(number, size=100) for number in range(500)]
-    with connected(plain(kafka, name)) as opened:
-        assert publish_all(opened, events) == {}
+    assert publish_all(plain(kafka, name), events) == {}
     assert [record.value for record in stored(kafka, name, 500)] == [e.body for e in events]
 
 
@@ -583,8 +592,7 @@ def test_an_event_that_the_topic_does_not_take_is_rejected_alone(kafka: Kafka, n
     """A compacted topic takes no event without a key."""
     make_topic(kafka, name, **{"cleanup.policy": "compact"})
     events = [an_event(0), an_event(1, sender_id=None), an_event(2)]
-    with connected(plain(kafka, name)) as opened:
-        rejected = publish_all(opened, events)
+    rejected = publish_all(plain(kafka, name), events)
     assert list(rejected) == [events[1].id]
     assert "compacted topic" in rejected[events[1].id]
     assert [record.value for record in stored(kafka, name, 2)] == [events[0].body, events[2].body]
@@ -617,7 +625,7 @@ def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str) ->
     )
     assert what_is_wrong(lambda: check(options), ConfigurationError) == wanted
     with rights(guarded_kafka, name, ACLOperation.DESCRIBE):
-        assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == wanted
+        assert what_is_wrong(lambda: connect(options), ConfigurationError) == wanted
     with rights(guarded_kafka, name, ACLOperation.WRITE):
         opened = wait_until(lambda: connection_or_none(options))
         assert opened is not None
@@ -639,10 +647,10 @@ def rights(server: Kafka, name: str, operation: ACLOperation) -> Iterator[None]:
         admin.delete_acls([right])
 
 
-def connection_or_none(options: KafkaOptions) -> KafkaConnection | None:
+def connection_or_none(options: KafkaOptions) -> Connection | None:
     """Return a connection, or None while the user may not write."""
     try:
-        return KafkaConnection(options)
+        return connect(options)
     except ConfigurationError:
         return None
 
@@ -653,7 +661,7 @@ def test_a_cluster_that_forbids_idempotence_is_named() -> None:
     text = "Unexpected error in InitProducerIdResponse: [Error 31] ClusterAuthorizationFailedError"
     event = an_event()
     options = KafkaOptions(url="localhost")
-    error = as_publish_error({event.id: KafkaError(text)}, [], [event], options)
+    error = translate_errors({event.id: KafkaError(text)}, [], [event], options, True)
     assert type(error) is ConfigurationError
     assert "grant IdempotentWrite on the cluster" in str(error)
 
@@ -663,7 +671,7 @@ def test_an_error_that_names_no_event_buries_none() -> None:
     events = [an_event(number) for number in range(3)]
     shared = InvalidRecordError("refused")
     errors = {event.id: shared for event in events}
-    error = as_publish_error(errors, [], events, KafkaOptions(url="localhost"))
+    error = translate_errors(errors, [], events, KafkaOptions(url="localhost"), True)
     assert isinstance(error, RejectedEvents)
     assert error.reasons == {}
 
@@ -674,13 +682,13 @@ def test_a_paused_broker_ends_publish_and_connect(
     """Neither waits for ever, closing does not either, and afterwards everything works again."""
     monkeypatch.setattr(connection, "DELIVERY_SECONDS", 6.0)
     monkeypatch.setattr(client, "REQUEST_SECONDS", 4.0)
-    opened = KafkaConnection(plain(kafka, name))
+    opened = connect(plain(kafka, name))
     opened.publish([an_event(0)])
     kafka.pause()
     sentence = what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable)
     assert sentence == f"1 event was not confirmed by {kafka.bootstrap()}: no confirmation in time"
     opened.close()
-    sentence = what_is_wrong(lambda: KafkaConnection(plain(kafka, name)), BrokerUnavailable)
+    sentence = what_is_wrong(lambda: connect(plain(kafka, name)), BrokerUnavailable)
     assert sentence == f"{kafka.bootstrap()} does not answer"
     kafka.resume()
     with connected(plain(kafka, name)) as again:
@@ -697,7 +705,7 @@ def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:
     with connected(plain(kafka, name)) as opened:
         opened.publish([an_event()])
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
-    opened = KafkaConnection(plain(kafka, name))
+    opened = connect(plain(kafka, name))
     opened.publish([an_event()])
     assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
     opened.close()
@@ -711,10 +719,10 @@ def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -
     options = KafkaOptions(
         topic=name, **manner(kafka, "SSL") | {"ssl_certfile": None, "ssl_keyfile": None}
     )
-    what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    what_is_wrong(lambda: connect(options), ConfigurationError)
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
     for _ in range(5):
-        what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+        what_is_wrong(lambda: connect(options), ConfigurationError)
     assert set(threading.enumerate()) <= threads
     assert psutil.Process().num_fds() <= files
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_brokers import ConfigurationError, endpoints
+from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer
-from event_brokers_kafka.addresses import DEFAULT_PORT, Address, parse
+from event_brokers_kafka.address import DEFAULT_PORT, parse
 
 HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{1,5}){0,2}", fullmatch=True)
 IPV6 = st.ip_addresses(v=6).map(str)
