@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import socket
 import socketserver
@@ -133,13 +135,17 @@ def topics(server: Kafka) -> set[str]:
         return set(admin.list_topics())
 
 
-def what_is_wrong(attempt: Callable[[], object], kind: type[Exception]) -> str:
+def what_is_wrong(
+    attempt: Callable[[], object],
+    kind: type[Exception],
+    within: float = SECONDS_TO_SAY_WHAT_IS_WRONG,
+) -> str:
     """Return the sentence with which an attempt fails, which must be soon."""
     begin = time.monotonic()
     with pytest.raises(kind) as caught:
         attempt()
     assert type(caught.value) is kind
-    assert time.monotonic() - begin < SECONDS_TO_SAY_WHAT_IS_WRONG
+    assert time.monotonic() - begin < within
     return str(caught.value)
 
 
@@ -148,17 +154,32 @@ def test_an_event_arrives_with_key_headers_and_exactly_its_body(
 ) -> None:
     """The body is the caller's dictionary and nothing else; the rest travels beside it."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
-    event = Event.from_dict({"sender_id": "ünï", "event": "bot", "text": "hé"}, event_id="the-id")
+    event = Event.from_dict(
+        {"sender_id": "ünï", "event": "bot", "text": "hé"}, "the-id", {"x-trace": "trâce"}
+    )
     with connected(plain(kafka, name)) as opened:
         opened.publish([event])
     [record] = stored(kafka, name, 1)
     assert record.value == event.body
     assert record.key == "ünï".encode()
     assert record.headers == [
+        ("x-trace", "trâce".encode()),
         ("event_id", b"the-id"),
         ("event_type", b"bot"),
         ("RASA_ENVIRONMENT", b"production"),
     ]
+
+
+def test_a_header_that_is_given_is_not_replaced(
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says where an event is from knows it better than the environment."""
+    monkeypatch.setenv("RASA_ENVIRONMENT", "production")
+    event = Event.from_dict({}, "the-id", {"RASA_ENVIRONMENT": "given"})
+    with connected(plain(kafka, name)) as opened:
+        opened.publish([event])
+    [record] = stored(kafka, name, 1)
+    assert record.headers == [("RASA_ENVIRONMENT", b"given"), ("event_id", b"the-id")]
 
 
 def test_an_event_that_names_nothing_has_an_id_and_no_key(
@@ -451,6 +472,47 @@ def test_a_server_that_is_not_kafka_is_called_so(name: str) -> None:
         )
 
 
+def test_a_server_without_tls_is_called_so(name: str) -> None:
+    """Where it answers at all, with whatever it is; the option is the one that holds the port."""
+    with an_answer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
+        options = KafkaOptions(url=str(address), topic=name, security_protocol="SSL")
+        assert what_is_wrong(lambda: check(options), ConfigurationError) == (
+            f"event_broker.url: '{address}' does not speak TLS; "
+            "give the port of its TLS listener, or take TLS out"
+        )
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_a_password_that_can_be_read_on_its_way_is_warned_of(
+    kafka: Kafka,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mechanism: str,
+) -> None:
+    """Once, where PLAIN sends it to another machine without TLS; SCRAM does not send it."""
+    given = manner(kafka, f"SASL_PLAINTEXT {mechanism}")
+    really_connect = socket.create_connection
+    monkeypatch.setattr(
+        socket,
+        "create_connection",
+        lambda address, timeout: really_connect(("127.0.0.1", address[1]), timeout),
+    )
+    given["url"] = f"{mechanism.lower()}.example:{kafka.sasl_plaintext_port}"
+    with caplog.at_level(logging.WARNING, "event_brokers"):
+        for _ in range(2):
+            check(KafkaOptions(topic=name, **given))
+    warnings = [record.getMessage() for record in caplog.records if record.name == "event_brokers"]
+    expected = [
+        (
+            f"kafka: the password can be read on its way to '{given['url']}', for there is no "
+            "TLS; give security_protocol SASL_SSL, and require_tls: true, so that it is never "
+            "sent without"
+        )
+    ]
+    assert warnings == (expected if mechanism == "PLAIN" else [])
+
+
 @contextmanager
 def an_answer(data: bytes) -> Iterator[Address]:
     """Listen on a port and answer every connection with the same bytes."""
@@ -528,6 +590,86 @@ def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
     with connected(options) as opened:
         opened.publish([an_event()])
     assert len(stored(server, name, 1)) == 1
+
+
+def delete_topic(server: Kafka, name: str) -> None:
+    """Delete a topic as an administrator would, and wait until it is gone."""
+    with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+        admin.delete_topics([name])
+    wait_until(lambda: name not in topics(server))
+
+
+def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, name: str) -> None:
+    """Neither by the producer that is at work nor by the next connection; then it works again."""
+    options, used = plain(kafka, name), set[str]()
+    with closing(Connection(options, used)) as opened:
+        assert used == {name}
+        opened.publish([an_event(0)])
+        delete_topic(kafka, name)
+        what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable, 40)
+    sentence = what_is_wrong(lambda: Connection(options, used), ConfigurationError)
+    assert sentence == (
+        f"event_broker.topic: '{name}' has confirmed events and is now missing at '{options.url}'; "
+        "events are kept and no new topic is made: bring it back, or kafka-topics.sh "
+        f"--bootstrap-server {options.url} --create --topic {name}"
+    )
+    assert name not in topics(kafka)
+    make_topic(kafka, name)
+    with closing(Connection(options, used)) as again:
+        again.publish([an_event(2)])
+    assert len(stored(kafka, name, 1)) == 1
+
+
+def test_a_topic_is_used_only_once_it_was_reached(name: str) -> None:
+    """A connection that never came about remembers nothing."""
+    used = set[str]()
+    options = KafkaOptions(url=f"127.0.0.1:{free_port()}", topic=name)
+    what_is_wrong(lambda: Connection(options, used), BrokerUnavailable)
+    assert used == set()
+
+
+def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
+    kafka: Kafka, name: str
+) -> None:
+    """It says so, and starts nothing by itself: the core is the one that reconnects."""
+    events = [an_event(0), an_event(1, size=2_000_000)]
+    with connected(plain(kafka, name)) as opened:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert caught.value.reconnect
+        threads = set(threading.enumerate())
+        sentence = what_is_wrong(lambda: opened.publish([an_event(2)]), BrokerUnavailable)
+        assert sentence == "an event has failed before; a new connection is needed"
+        assert set(threading.enumerate()) <= threads
+
+
+def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
+    kafka: Kafka, name: str
+) -> None:
+    """Such an event never left, and nothing has to be made anew."""
+    events = [an_event(0), an_event(1, size=connection.MAX_REQUEST_BYTES), an_event(2)]
+    with connected(plain(kafka, name)) as opened:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert not caught.value.reconnect
+        assert list(caught.value.reasons) == [events[1].id]
+        assert caught.value.confirmed == {events[0].id, events[2].id}
+        opened.publish([an_event(3)])
+    assert len(stored(kafka, name, 3)) == 3
+
+
+def test_a_refused_event_is_one_dead_letter_and_the_others_are_delivered(
+    kafka: Kafka, name: str
+) -> None:
+    """Through the core, which makes a new connection behind it."""
+    with KafkaProducer(host=kafka.bootstrap(), topic=name) as broker:
+        for number in range(100):
+            text = "x" * (2_000_000 if number == 30 else 10)
+            broker.publish({"sender_id": "s", "number": number, "text": text})
+        status = broker.flush(60)
+    assert (status.delivered, status.dead_letters, status.pending) == (99, 1, 0)
+    numbers = [json.loads(record.value)["number"] for record in stored(kafka, name, 99)]
+    assert list(dict.fromkeys(numbers)) == [number for number in range(100) if number != 30]
 
 
 def publish_all(options: KafkaOptions, events: Sequence[Event]) -> dict[str, str]:

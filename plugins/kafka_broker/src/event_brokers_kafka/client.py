@@ -41,7 +41,6 @@ def client_settings(
         "request_timeout_ms": int(REQUEST_SECONDS * 1000),
         "bootstrap_timeout_ms": int(START_SECONDS * 1000),
         "reconnect_backoff_max_ms": 1000,
-        "allow_auto_create_topics": False,  # one that is deleted must not come back empty, unseen
         "proxy_url": DIRECT_URL,
         "metrics_enabled": False,  # nobody reads them
     }

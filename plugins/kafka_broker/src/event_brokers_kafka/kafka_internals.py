@@ -41,13 +41,17 @@ class DirectSocket(KafkaNetSocket):  # type: ignore[misc]
 def close_on_failure() -> Iterator[Any]:
     """Hand out what makes the client of a producer or consumer; close it if the block fails.
 
-    A constructor that raises gives nobody the client, its thread and its sockets to close.
+    A constructor that raises gives nobody the client, its thread and its sockets to close. And the
+    setting by which a client makes no topics is lost on the way to where it is asked for.
     """
     clients: list[Any] = []
 
     def make(**settings: Any) -> Any:
-        clients.append(KafkaNetClient(**settings))
-        return clients[-1]
+        client = KafkaNetClient(**settings)
+        clients.append(client)
+        # a topic that somebody deletes must not come back empty, unseen
+        client.cluster.config["allow_auto_create_topics"] = False
+        return client
 
     try:
         yield make
