@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from kafka.admin import KafkaAdminClient
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from faults.scene import Scene
 from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ
@@ -156,14 +156,16 @@ def queue_full(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def topic_deleted(scene: Scene) -> Iterator[None]:
-    """An administrator deletes the topic, which Kafka makes again."""
+    """An administrator deletes the topic, which is never made anew, and brings it back."""
     server = scene.server(Kafka)
-    with scene.running.paused():
-        scene.rescue()
-        with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+        with scene.running.paused():
+            scene.rescue()
             admin.delete_topics([scene.name])
             wait_until(lambda: scene.name not in admin.list_topics())
-    yield
+        yield
+        assert scene.name not in admin.list_topics()
+        admin.create_topics([NewTopic(scene.name, 1, 1)])
 
 
 @contextmanager
