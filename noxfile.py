@@ -6,6 +6,7 @@ Every session installs the same requirements-development.txt; `scripts/test` run
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import nox
@@ -14,11 +15,11 @@ nox.needs_version = ">=2024.10.9"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
-DISTRIBUTIONS = (
-    "assistant", "core", "plugins/kafka_broker", "plugins/pika_broker", "plugins/sql_broker",
-)  # fmt: skip
-# the plugin for SQL wants SQLAlchemy 2, and Rasa 1.4
-BESIDE_RASA = ("core[cli]", "plugins/kafka_broker", "plugins/pika_broker")
+PROJECTS = [*Path().glob("*/pyproject.toml"), *Path().glob("plugins/*/pyproject.toml")]
+DISTRIBUTIONS = sorted(path.parent for path in PROJECTS)
+PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"]
+# it wants SQLAlchemy 2, and Rasa 1.4
+NOT_BESIDE_RASA = Path("plugins/sql_broker")
 
 
 @nox.session
@@ -72,8 +73,9 @@ def rasa(session: nox.Session) -> None:
     """Resolve what goes into the environment of a real Rasa, together with it."""
     _install(session)
     wanted = Path(session.create_tmp()) / "requirements.in"
-    packages = [f"{Path(folder).absolute()}" for folder in BESIDE_RASA]
-    wanted.write_text("\n".join(["rasa==3.6.21", *packages]), encoding="utf-8")
+    plugins = [str(folder.absolute()) for folder in PLUGINS if folder != NOT_BESIDE_RASA]
+    packages = ["rasa==3.6.21", f"{Path('core').absolute()}[cli]", *plugins]
+    wanted.write_text("\n".join(packages), encoding="utf-8")
     session.run("uv", "pip", "compile", "--quiet", "--python-version", "3.10", str(wanted))
 
 
@@ -82,8 +84,15 @@ def build(session: nox.Session) -> None:
     """Build the source archive and the wheel of every distribution into dist/."""
     _install(session)
     for folder in DISTRIBUTIONS:
-        session.run("python", "-m", "build", "--outdir", "dist", folder)
+        session.run("python", "-m", "build", "--outdir", "dist", str(folder))
+
+
+@nox.session(venv_backend="none")
+def bump(session: nox.Session) -> None:
+    """Give every distribution a new version, and close the changelog: nox -s bump -- 0.2.0."""
+    session.run(sys.executable, "scripts/bump_version.py", *session.posargs, external=True)
 
 
 def _install(session: nox.Session) -> None:
-    session.install("-r", "requirements-development.txt")
+    editable = [f"--editable={folder.absolute()}" for folder in DISTRIBUTIONS]
+    session.install("-r", "requirements-development.txt", *editable)
