@@ -27,11 +27,11 @@ from event_brokers import (
     UndeliveredEvents,
     hookimpl,
     plugins,
-    rasa,
 )
 from event_brokers.plugins import Plugin
 from event_brokers.rasa import RasaEventBroker
-from event_brokers.section import RASA_TYPE
+from event_brokers.rasa import broker as rasa_broker
+from event_brokers.rasa.section import TYPE as RASA_TYPE
 from event_brokers.spool import Spool
 from scripted_broker import ScriptedBroker
 from waiting import wait_until
@@ -399,7 +399,7 @@ def test_what_cannot_be_accepted_is_counted_and_said_once(
     wait_until(lambda: len(scripted.stored) == 2)
     broker.publish({"n": 7})
     assert not broker.is_ready()  # a queue that was full a moment ago is full again soon
-    monkeypatch.setattr(rasa, "OUTAGE_ENDS_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(rasa_broker, "OUTAGE_ENDS_AFTER_SECONDS", 0.0)
     wait_until(lambda: len(scripted.stored) == 3)
     broker.publish({"n": 8})
     assert broker.is_ready()

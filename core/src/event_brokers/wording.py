@@ -12,6 +12,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
+def line_of(file: str, line: int | None = None) -> str:
+    """Return "endpoints.yml:3: ", with which a sentence begins; nothing where there is no file.
+
+    Parameters:
+        file: its name, or nothing.
+        line: from 1; None where nobody knows.
+    """
+    if not file:
+        return ""
+    return f"{file}: " if line is None else f"{file}:{line}: "
+
+
 def system_reason(error: OSError, otherwise: str = "cannot be used") -> str:
     """Return what the operating system says, as a lower-case clause.
 
