@@ -16,7 +16,9 @@ from event_brokers.wording import did_you_mean, line_of
 
 # what PyYAML raises for `!!bool x`, `!!timestamp x`, `!!int ''` and a day that no month has
 _NOT_WHAT_ITS_TAG_SAYS = (ValueError, LookupError, AttributeError, TypeError, OverflowError)
-_CONTENT = re.compile(r"""\s*(['"])(?!<).{2,}\1""")  # '<stream end>' is no content
+_CONTENT = re.compile(
+    r"""\s*(['"])(?![<\\])(?:\w|.{2,})\1"""
+)  # '<stream end>' and '\\t' are no content
 
 _OptionPath = tuple[str, ...]
 _Lines = dict[_OptionPath, int]
