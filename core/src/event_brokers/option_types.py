@@ -22,6 +22,9 @@ _PLAIN = {
     inspect.UUIDType: "a UUID",
     inspect.DecimalType: "a decimal number",
     inspect.NamedTupleType: "a list",
+    inspect.StructType: "a mapping",
+    inspect.TypedDictType: "a mapping",
+    inspect.DataclassType: "a mapping",
 }
 
 
@@ -40,7 +43,7 @@ def in_words(annotation: inspect.Type) -> str:  # noqa: C901, PLR0912 - one line
         case inspect.StrType(pattern=pattern):
             matching = f" that matches {pattern}" if pattern else ""
             return f"text{_length(annotation, 'character')}{matching}"
-        case inspect.BytesType() | inspect.ByteArrayType() | inspect.MemoryViewType():
+        case inspect.BytesType() | inspect.ByteArrayType():
             return f"base64 text{_length(annotation, 'byte')}"
         case inspect.LiteralType() | inspect.EnumType():
             return "one of " + ", ".join(str(word) for word in choices(annotation))
@@ -56,7 +59,7 @@ def in_words(annotation: inspect.Type) -> str:  # noqa: C901, PLR0912 - one line
             words = f"a mapping of {in_words(key)} to {in_words(value)}"
             return words + _number_of_items(annotation)
         case _:
-            return _PLAIN.get(type(annotation), "a mapping")
+            return _PLAIN.get(type(annotation), "text")
 
 
 def description(annotation: inspect.Type) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable
 
 
@@ -56,3 +57,18 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def printable_json(text: str) -> str:
+    """Return the same JSON with each such character, but its own line ends, as \\u....
+
+    Parameters:
+        text: a JSON document that somebody's terminal may show.
+    """
+    return "\n".join(
+        line if line.isprintable() else _escaped_in_json(line) for line in text.split("\n")
+    )
+
+
+def _escaped_in_json(line: str) -> str:
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in line)
