@@ -14,7 +14,6 @@ from event_brokers import InvalidEvent
 from event_brokers.cli.arguments import debug_option, endpoints_option, pass_output
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import Stopped, StopSignals
-from event_brokers.wording import printable_json
 from event_brokers_assistant.agent import Agent
 from event_brokers_assistant.arguments import (
     end,
@@ -100,7 +99,7 @@ class _Conversation:
         tracker = await self._agent.tracker(self._sender_id)
         for event in tracker.events[before:]:
             body = stored_event(self._sender_id, NewEvent("shown", event)).body.decode()
-            self._output.say(printable_json(body), dim=True)
+            self._output.say_json(body, dim=True)
 
 
 def _lines() -> Iterator[str]:

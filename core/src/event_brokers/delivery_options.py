@@ -30,7 +30,12 @@ class DeliveryOptions(Options, frozen=True, kw_only=True):
         int, Meta(ge=1, description="bytes that waiting events may take; in a spool, of its file")
     ] = 1024**3
     max_dead_letter_bytes: Annotated[
-        int, Meta(ge=1, description="bytes that dead letters may take")
+        int,
+        Meta(
+            ge=1,
+            description="bytes that dead letters may take; in memory the oldest are forgotten, "
+            "a spool halts",
+        ),
     ] = 100 * 1024**2
     max_attempts: Annotated[
         Annotated[int, Meta(ge=1)] | None,

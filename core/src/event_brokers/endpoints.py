@@ -1,8 +1,8 @@
 """From `endpoints.yml` to settings; every configuration error is worded here.
 
-What a command of another distribution needs is public here by name: `read`, `settings_for`,
-`read_options`, `Settings`, `DeliveryOptions`, and, for sections of its own, `Section`,
-`section_if_there` and `EVENT_BROKER`.
+Public for commands of other distributions: `read`, `settings_for`, `read_options` and `Settings`;
+and of `section`, for sections of their own, `Section`, `from_file`, `from_file_if_there` and
+`EVENT_BROKER`.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from event_brokers.option_types import choices, in_words, secret_types
 from event_brokers.options import Options
 from event_brokers.plugins import Plugin
 from event_brokers.secret import Secret, mask
-from event_brokers.section import EVENT_BROKER, Section
+from event_brokers.section import Section
 from event_brokers.settings import Settings
 from event_brokers.small_file import read_text
 from event_brokers.wording import did_you_mean
 
 __all__ = [
-    "EVENT_BROKER",
     "MAX_PENDING",
     "DeliveryOptions",
-    "Section",
     "Settings",
     "read",
     "read_options",
-    "section_if_there",
     "settings_for",
+    "settings_from",
 ]
 
 DEFAULT_TYPE = "pika"  # of a section that was written before there were others
 
-section_if_there = sections.from_file_if_there
+_RASA_PRO = {
+    "topics": "sends events to several topics",
+    "anonymization_topics": "sends anonymised events to topics of their own",
+    "anonymization_queues": "sends anonymised events to queues of their own",
+    "stream_pii": "keeps personal data out of the stream",
+}
 
 _OptionsClass = TypeVar("_OptionsClass", bound=Options)
 
@@ -58,8 +61,8 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
         ConfigurationError: one sentence that names file, line, option and the way out.
     """
     if isinstance(source, Mapping):
-        return _settings(sections.from_mapping(source))
-    return _settings(sections.from_file(source))
+        return settings_from(sections.from_mapping(source))
+    return settings_from(sections.from_file(source))
 
 
 def settings_for(type_name: str, options: Mapping[str, Any]) -> Settings:
@@ -72,7 +75,7 @@ def settings_for(type_name: str, options: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigurationError: as for `read`.
     """
-    return _settings(sections.from_literals({**options, "type": type_name}))
+    return settings_from(sections.from_literals({**options, "type": type_name}))
 
 
 def read_options(
@@ -92,7 +95,12 @@ def read_options(
     return _Reader(options_class, section).read(given)
 
 
-def _settings(written: Section) -> Settings:
+def settings_from(written: Section) -> Settings:
+    """Return the settings that a section stands for.
+
+    Raises:
+        ConfigurationError: as for `read`.
+    """
     section = other_loaders.as_ours(written)
     plugin = _plugin(section)
     delivery = section.values.get("delivery") or {}
@@ -170,8 +178,12 @@ class _Reader(Generic[_OptionsClass]):
             return option
         if option.endswith("_file") and self._is_secret(option.removesuffix("_file")):
             return option.removesuffix("_file")
-        if name in other_loaders.REFUSED_OPTIONS and not self._path:
-            raise self._error(other_loaders.REFUSED_OPTIONS[name], name)
+        if name in _RASA_PRO and not self._path:
+            raise self._error(
+                f"only Rasa Pro {_RASA_PRO[name]}; ignoring it could let personal data flow, "
+                "so take it out if you do not need it",
+                name,
+            )
         known = [*self._fields, *self._class.synonyms]
         raise self._error(f"unknown option of '{self._owner}'{did_you_mean(name, known)}", name)
 

@@ -1,20 +1,16 @@
-"""Sections that were written for another program's loader: the one place that lists their readers.
+"""Sections that are written for another program's loader, which finds its class by a dotted type.
 
-Whoever reads a section asks here, and knows no such program by its name.
+Each such type is an entry point of the group `event_brokers.sections`: the function that makes of
+the section what it would be without that program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from event_brokers.rasa import section as rasa
 from event_brokers.section import Section
 
-# the type with which the other program finds its class -> what makes a section of ours of it
-_READERS: Mapping[str, Callable[[Section], Section]] = {rasa.TYPE: rasa.read}
-
-# options that another program knows, which would do harm if they were ignored -> the sentence
-REFUSED_OPTIONS: Mapping[str, str] = rasa.PRO_OPTIONS
+GROUP = "event_brokers.sections"
 
 
 def as_ours(section: Section) -> Section:
@@ -24,5 +20,12 @@ def as_ours(section: Section) -> Section:
         ConfigurationError: it does not say which broker, or says it twice.
     """
     type_name = section.values.get("type")
-    reader = _READERS.get(type_name) if isinstance(type_name, str) else None
+    reader = _reader(type_name) if isinstance(type_name, str) and "." in type_name else None
     return section if reader is None else reader(section)
+
+
+def _reader(type_name: str) -> Callable[[Section], Section] | None:
+    import importlib_metadata  # noqa: PLC0415 - not needed for a section that is ours
+
+    found = tuple(importlib_metadata.entry_points(group=GROUP, name=type_name))
+    return found[0].load() if found else None

@@ -59,6 +59,16 @@ class Output:
         if not self.as_json:
             click.echo(styled(self.masked(text), **style))
 
+    def say_json(self, text: str, **style: Any) -> None:
+        """Write JSON for people to standard output, so that it stays JSON.
+
+        Parameters:
+            text: the JSON, of one line or more.
+            style: as for `click.style`.
+        """
+        for line in printable_json(self.masked(text)).split("\n"):
+            self.say(line, **style)
+
     def warn(self, text: str) -> None:
         """Write a line to standard error."""
         click.echo(styled(self.masked(text)), err=True)

@@ -96,9 +96,7 @@ def show(output: Output, endpoints_file: str, event_id: str) -> ExitCode:
     body = json.loads((found.event if isinstance(found, DeadLetter) else found).body)
     output.document |= {**described, "body": body}
     output.say(_line(described))
-    shown = output.masked(json.dumps(body, indent=2, ensure_ascii=False))
-    for line in printable_json(shown).split("\n"):
-        output.say(line)
+    output.say_json(json.dumps(body, indent=2, ensure_ascii=False))
     return ExitCode.EX_OK
 
 

@@ -1,7 +1,7 @@
-"""The room of Rasa: how its loader's sections are read, and the event broker that it loads.
+"""The room of Rasa: how a section for its loader is read, and the event broker that it loads.
 
-`section` is low, the core reads through it; `broker` stands above the core. So the class that Rasa
-finds here by its dotted name is imported when it is asked for.
+The class that Rasa finds here by its dotted name is imported when it is asked for: whoever reads a
+section needs no broker.
 """
 
 from importlib import import_module

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_brokers.broker import EventBroker
-from event_brokers.endpoints import DeliveryOptions, Settings, settings_for
+from event_brokers.endpoints import DeliveryOptions, Settings, settings_from
 from event_brokers.errors import (
     BrokerUnavailable,
     EventBrokersError,
@@ -24,7 +24,8 @@ from event_brokers.event import Event
 from event_brokers.hookspecs import hookimpl
 from event_brokers.log import logger
 from event_brokers.plugins import Plugin
-from event_brokers.rasa.section import TYPE
+from event_brokers.rasa.section import TYPE, without_rasa
+from event_brokers.section import from_literals
 from event_brokers.wording import name_and_first_line
 
 # Rasa's EndpointConfig (rasa/utils/endpoints.py) takes these out, with these values if not given
@@ -77,7 +78,8 @@ class RasaEventBroker:
         """
         del event_loop
         try:
-            return cls(settings_for(TYPE, _options(broker_config)))
+            written = from_literals({**_options(broker_config), "type": TYPE})
+            return cls(settings_from(without_rasa(written)))
         except (ImportError, AttributeError) as error:
             raise PluginError(f"event_broker: {name_and_first_line(error)}") from error
 

@@ -1,4 +1,4 @@
-"""A section written for Rasa's own loader, and the options that only Rasa Pro has."""
+"""A section that is written for Rasa's own loader."""
 
 from __future__ import annotations
 
@@ -11,21 +11,8 @@ from event_brokers.section import Section
 
 TYPE = "event_brokers.rasa.RasaEventBroker"  # what a real Rasa loads, by this name
 
-PRO_OPTIONS = {
-    name: (
-        f"only Rasa Pro {what}; ignoring it could let personal data flow, "
-        "so take it out if you do not need it"
-    )
-    for name, what in (
-        ("topics", "sends events to several topics"),
-        ("anonymization_topics", "sends anonymised events to topics of their own"),
-        ("anonymization_queues", "sends anonymised events to queues of their own"),
-        ("stream_pii", "keeps personal data out of the stream"),
-    )
-}
 
-
-def read(section: Section) -> Section:
+def without_rasa(section: Section) -> Section:
     """Return the section as it would stand without Rasa: what `broker`, or `broker_type`, says.
 
     Raises:
