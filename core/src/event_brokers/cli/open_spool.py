@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
-from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError
 from event_brokers.queues.choice import spool_arguments, spool_type
 from event_brokers.queues.protocol import Counts
+from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool

@@ -42,7 +42,7 @@ class Spool:
         ConfigurationError: the folder cannot be used, or its events are being delivered elsewhere.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one option
         self,
         folder: Path,
         durability: str,

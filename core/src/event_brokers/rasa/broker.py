@@ -7,13 +7,12 @@ the event loop, before they save: what `publish` raises would take them to anoth
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_brokers.broker import EventBroker
-from event_brokers.endpoints import DeliveryOptions, Settings, settings_for
+from event_brokers.endpoints import DeliveryOptions, Settings, settings_from
 from event_brokers.errors import (
     BrokerUnavailable,
     EventBrokersError,
@@ -23,10 +22,11 @@ from event_brokers.errors import (
 )
 from event_brokers.event import Event
 from event_brokers.hookspecs import hookimpl
+from event_brokers.log import logger
 from event_brokers.plugins import Plugin
-from event_brokers.section import RASA_TYPE
-
-logger = logging.getLogger("event_brokers")
+from event_brokers.rasa.section import TYPE, without_rasa
+from event_brokers.section import from_literals
+from event_brokers.wording import name_and_first_line
 
 # Rasa's EndpointConfig (rasa/utils/endpoints.py) takes these out, with these values if not given
 _ATTRIBUTES: Mapping[str, Any] = {
@@ -78,9 +78,10 @@ class RasaEventBroker:
         """
         del event_loop
         try:
-            return cls(settings_for(RASA_TYPE, _options(broker_config)))
+            written = from_literals({**_options(broker_config), "type": TYPE})
+            return cls(settings_from(without_rasa(written)))
         except (ImportError, AttributeError) as error:
-            raise PluginError(f"event_broker: {type(error).__name__}: {error}") from error
+            raise PluginError(f"event_broker: {name_and_first_line(error)}") from error
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Accept one event; waits neither for the broker nor for the disk, and raises nothing.
