@@ -192,19 +192,6 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(
         wait_until(lambda: sorted(set(found)) == [1, 2, 3], timeout=60)
 
 
-def test_a_queue_that_is_deleted_is_made_again(rabbitmq: RabbitMQ, section: dict[str, Any]) -> None:
-    """RabbitMQ ends the consumer then; it begins anew."""
-    publish(section, 1)
-    with event_brokers.consume(section) as consumer:
-        found = in_background(consumer)
-        wait_until(lambda: found == [1])
-        with rabbitmq.connection() as connection:
-            connection.channel().queue_delete(section["queue"])
-        wait_until(lambda: _group_is_there(section, section["queue"]))
-        publish(section, 2)
-        wait_until(lambda: found == [1, 2])
-
-
 def test_what_is_wrong_is_said_as_to_the_producer(section: dict[str, Any]) -> None:
     """The sentence reaches whoever asks for the first event."""
     with (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from event_brokers import ConfigurationError, Event, EventBroker, endpoints
 from event_brokers_pika import PikaOptions, PikaProducer, tls
 from event_brokers_pika.address import Address, parse
-from event_brokers_pika.message import properties
-from event_brokers_pika.parameters import parameters, place
+from event_brokers_pika.message import make_properties
+from event_brokers_pika.parameters import describe_server, make_parameters
 from servers.certificates import Certificates
 
 HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{1,5}){0,2}", fullmatch=True)
@@ -46,7 +46,7 @@ def refusal(**given_options: Any) -> str:
 
 def where(**given_options: Any) -> tuple[str, int, str, str, str]:
     """Return host, port, user, password and virtual host that options come to."""
-    found = parameters(read(**given_options))
+    found = make_parameters(read(**given_options))
     login = found.credentials
     return found.host, found.port, login.username, login.password, found.virtual_host
 
@@ -140,7 +140,7 @@ def test_a_url_and_options_that_contradict_each_other_are_refused(
 
 def test_an_ipv6_address_is_shown_in_brackets() -> None:
     """What a sentence shows can be copied back into the option."""
-    assert place(parameters(read(url="[::1]:7"))) == "[::1]:7"
+    assert describe_server(make_parameters(read(url="[::1]:7"))) == "[::1]:7"
 
 
 FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
@@ -239,9 +239,9 @@ def test_rasas_other_options_are_accepted_with_a_word(caplog: pytest.LogCaptureF
 
 def test_heartbeat_and_blocked_connection_timeout_reach_pika() -> None:
     """Both are taken as written, a heartbeat of 0 too."""
-    found = parameters(read(heartbeat=0, blocked_connection_timeout=12.5))
+    found = make_parameters(read(heartbeat=0, blocked_connection_timeout=12.5))
     assert (found.heartbeat, found.blocked_connection_timeout) == (0, 12.5)
-    assert parameters(read()).heartbeat is None
+    assert make_parameters(read()).heartbeat is None
 
 
 @pytest.mark.parametrize("option", ["ssl_cafile", "ssl_certfile"])
@@ -268,7 +268,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 def context(**given_options: Any) -> ssl.SSLContext | None:
     """Return the TLS context that options come to; None without TLS."""
-    found = parameters(read(**given_options)).ssl_options
+    found = make_parameters(read(**given_options)).ssl_options
     return found.context if found else None
 
 
@@ -347,7 +347,7 @@ def test_a_file_that_cannot_be_used_is_named(files: Certificates, wrong: str) ->
     templates, sentence = WRONG_FILES[wrong]
     options = {name: file.format(**vars(files)) for name, file in templates.items()}
     with pytest.raises(ConfigurationError) as caught:
-        parameters(read(url="amqps://h", **options))
+        make_parameters(read(url="amqps://h", **options))
     assert str(caught.value) == "event_broker." + sentence.format(**vars(files))
 
 
@@ -355,7 +355,7 @@ def test_a_missing_file_of_rasas_variables_is_named(monkeypatch: pytest.MonkeyPa
     """A path in the environment is as good as one in the section."""
     monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, "/nowhere/c.pem")
     with pytest.raises(ConfigurationError, match=r"ssl_certfile: '/nowhere/c\.pem' cannot be read"):
-        parameters(read())
+        make_parameters(read())
 
 
 def test_a_key_in_the_file_of_its_certificate_needs_no_option(files: Certificates) -> None:
@@ -368,7 +368,7 @@ def test_a_key_in_the_file_of_its_certificate_needs_no_option(files: Certificate
 def test_what_a_property_cannot_carry_is_left_out(timestamp: Any, type_name: Any) -> None:
     """Any event can be sent; the body says it all anyway, and the header has the whole type."""
     event = Event.from_dict({"event": type_name, "timestamp": timestamp}, event_id="id")
-    found = properties(event, "e" * 256)
+    found = make_properties(event, "e" * 256)
     assert (found.timestamp, found.type, found.app_id) == (None, None, None)
     assert found.headers.get("event_type") == type_name
     assert found.encode()
@@ -383,7 +383,7 @@ def test_secrets_do_not_print(tmp_path: Path) -> None:
         read(password="canary"),
         read(password_file=str(file)),
     ):
-        found = parameters(options)
+        found = make_parameters(options)
         assert found.credentials.password == "canary"
         shown = f"{options!r} {options.address!r} {found!r} {found.credentials!r}"
         assert "canary" not in shown

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -12,12 +12,16 @@ from event_brokers_pika.address import Address, parse
 
 DEFAULT_EXCHANGE = "rasa-exchange"
 SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
+_QUEUE_TYPE = "x-queue-type"
+
+_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # AMQP 0-9-1, section 4.2.5.1
 
 
 class PikaOptions(Options, frozen=True, kw_only=True):
     """The options of `type: pika`."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"host": "url", "queues": "queue"}
+    place: ClassVar[tuple[str, ...]] = ("url", "port", "virtual_host", "exchange_name", "queue")
     superseded: ClassVar[Mapping[str, str]] = {
         "should_keep_unpublished_messages": (
             "has no effect; events that wait are always kept, up to delivery.max_pending"
@@ -50,6 +54,17 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         str | None,
         Meta(description=f"fanout exchange; {DEFAULT_EXCHANGE} where there are several queues"),
     ] = None
+    declare: Annotated[
+        bool, Meta(description="whether queues, exchange and bindings that are missing are made")
+    ] = True
+    queue_type: Annotated[
+        Literal["classic", "quorum"] | None,
+        Meta(description="type of the queues that are made; the virtual host's unless given"),
+    ] = None
+    queue_arguments: Annotated[
+        dict[str, str | bool | _Integer | float] | None,
+        Meta(description="further arguments of the queues that are made: {x-max-length: 1000}"),
+    ] = None
     heartbeat: Annotated[
         Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(description="seconds between heartbeats; 0 turns them off; the server's unless given"),
@@ -79,6 +94,7 @@ class PikaOptions(Options, frozen=True, kw_only=True):
             ValueError: one is broken; the text begins with the option's name.
         """
         self._check_names()
+        self._check_what_is_made()
         self._check_url()
         self._check_tls()
 
@@ -95,6 +111,12 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         return DEFAULT_EXCHANGE if len(self.queues) > 1 else ""
 
     @property
+    def arguments_of_made_queues(self) -> dict[str, Any]:
+        """What RabbitMQ is told of a queue that is made."""
+        kind = {} if self.queue_type is None else {_QUEUE_TYPE: self.queue_type}
+        return {**kind, **(self.queue_arguments or {})}
+
+    @property
     def address(self) -> Address:
         """What `url` says."""
         return parse(self.url.reveal())
@@ -105,6 +127,16 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         for option, names in (("queue", self.queues), ("exchange_name", [self.exchange])):
             if any(len(name.encode()) > SHORT_STRING_BYTES for name in names):
                 raise ValueError(f"{option}: a name is longer than {SHORT_STRING_BYTES} bytes")
+
+    def _check_what_is_made(self) -> None:
+        arguments = self.queue_arguments or {}
+        if _QUEUE_TYPE in arguments:
+            raise ValueError(f"queue_arguments: give {_QUEUE_TYPE} as queue_type")
+        if any(len(name.encode()) > SHORT_STRING_BYTES for name in arguments):
+            raise ValueError(f"queue_arguments: a name is longer than {SHORT_STRING_BYTES} bytes")
+        for option in ("queue_type", "queue_arguments"):
+            if getattr(self, option) and not self.declare:
+                raise ValueError(f"{option}: has no effect with declare: false; take one out")
 
     def _check_url(self) -> None:
         try:

@@ -11,7 +11,7 @@ _PLAIN_PORT, _TLS_PORT = 5672, 5671
 _CONNECT_SECONDS = 10.0
 
 
-def parameters(options: PikaOptions) -> pika.ConnectionParameters:
+def make_parameters(options: PikaOptions) -> pika.ConnectionParameters:
     """Return pika's connection parameters.
 
     Raises:
@@ -38,7 +38,7 @@ def parameters(options: PikaOptions) -> pika.ConnectionParameters:
     )
 
 
-def place(parameters: pika.ConnectionParameters) -> str:
+def describe_server(parameters: pika.ConnectionParameters) -> str:
     """Return where RabbitMQ is, in words that hold no password."""
     host = f"[{parameters.host}]" if ":" in parameters.host else parameters.host
     return f"{host}:{parameters.port}"
