@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 
-from event_brokers import Event, Secret, SecretUrl
+from event_brokers import ConfigurationError, Event, Secret, SecretUrl
 from event_brokers_pika import PikaOptions, PikaProducer, hooks
 from event_brokers_pika.connection import Connection
 from servers import RabbitMQ
@@ -123,3 +124,14 @@ def what_is_wrong(
     assert type(caught.value) is kind
     assert time.monotonic() - begin < seconds
     return str(caught.value)
+
+
+def open_connection(options: PikaOptions) -> Connection:
+    """Open the connection that publishes, without a look at the queues before."""
+    return Connection(options, set())
+
+
+def refusals(options: PikaOptions) -> set[str]:
+    """Return the sentences with which each way to connect refuses; they should be one."""
+    attempts = [partial(attempt, options) for attempt in (connect, hooks.check, open_connection)]
+    return {what_is_wrong(attempt, ConfigurationError) for attempt in attempts}

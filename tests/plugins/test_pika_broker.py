@@ -10,17 +10,14 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pika
 import psutil
 import pytest
-import trustme
 
 from event_brokers import (
     BrokerUnavailable,
@@ -32,8 +29,7 @@ from event_brokers import (
     SecretUrl,
     UndeliveredEvents,
 )
-from event_brokers_pika import PikaOptions, PikaProducer, connection, tls
-from event_brokers_pika.connection import Connection
+from event_brokers_pika import PikaOptions, PikaProducer, connection
 from event_brokers_pika.hooks import check
 from pika_plugin import (
     an_event,
@@ -43,14 +39,15 @@ from pika_plugin import (
     connected,
     exists,
     ids,
+    open_connection,
     plain,
     producer,
+    refusals,
     secure,
     stored,
     what_is_wrong,
-)  # fmt: skip
+)
 from servers import RabbitMQ, free_port
-from servers.certificates import chain, pkcs8
 from waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("rabbitmq")
@@ -63,17 +60,6 @@ QUEUE_DECLARE = b"\x00\x32\x00\x0a"  # class and method, AMQP 0-9-1, section 1.7
 def name() -> str:
     """Return the name of a queue that nobody else uses."""
     return f"queue-{uuid4()}"
-
-
-def open_connection(options: PikaOptions) -> Connection:
-    """Open the connection that publishes, without a look at the queues before."""
-    return Connection(options, set())
-
-
-def refusals(options: PikaOptions) -> set[str]:
-    """Return the sentences with which each way to connect refuses; they should be one."""
-    attempts = [partial(attempt, options) for attempt in (connect, check, open_connection)]
-    return {what_is_wrong(attempt, ConfigurationError) for attempt in attempts}
 
 
 def test_an_event_arrives_with_its_properties_and_exactly_its_body(
@@ -378,137 +364,6 @@ def a_listener(handler: type[socketserver.BaseRequestHandler], given: bytes | in
         yield server.server_address[1]
         server.shutdown()
         thread.join()
-
-
-def test_tls_delivers(rabbitmq: RabbitMQ, name: str) -> None:
-    """The certificate is checked against the authority's file, and the host's name with it."""
-    events = [an_event(number) for number in range(20)]
-    with connected(secure(rabbitmq, name)) as opened:
-        opened.publish(events)
-    assert bodies(stored(rabbitmq, name, 20)) == [event.body for event in events]
-
-
-@pytest.mark.parametrize("source", ["options", "environment"])
-def test_a_client_certificate_reaches_rabbitmq(
-    rabbitmq: RabbitMQ, name: str, source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is named by options, or by the environment variables that Rasa knows."""
-    files = (str(rabbitmq.certificates.client_certificate), str(rabbitmq.certificates.client_key))
-    given: dict[str, Any] = {}
-    if source == "options":
-        given = dict(zip(("ssl_certfile", "ssl_keyfile"), files, strict=True))
-    else:
-        monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, files[0])
-        monkeypatch.setenv(tls.KEY_VARIABLE, files[1])
-    with connected(secure(rabbitmq, name, **given)) as opened:
-        opened.publish([an_event()])
-        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
-
-
-def test_rasas_variables_turn_tls_on_for_a_bare_host(
-    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in Rasa; and a listener without TLS is never used instead."""
-    files = rabbitmq.certificates
-    monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, str(files.client_certificate))
-    monkeypatch.setenv(tls.KEY_VARIABLE, str(files.client_key))
-    options = plain(rabbitmq, name)
-    assert what_is_wrong(lambda: connect(options), ConfigurationError) == (
-        f"event_broker.port: '127.0.0.1:{rabbitmq.port}' does not speak TLS; "
-        "give the port of its TLS listener, or take TLS out"
-    )
-    with connected(plain(rabbitmq, name, port=rabbitmq.tls_port, ssl_cafile=str(files.ca))):
-        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
-
-
-WRONG_TLS: dict[str, tuple[Callable[[RabbitMQ], dict[str, Any]], str]] = {
-    "unknown authority": (
-        lambda server: {"ssl_cafile": str(server.certificates.other_ca)},
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "authority unknown to the system": (
-        lambda _: {"ssl_cafile": None},
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "unknown authority, without the host's name": (
-        lambda server: {
-            "ssl_cafile": str(server.certificates.other_ca),
-            "ssl_check_hostname": False,
-        },
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "TLS on a plain listener": (
-        lambda server: {"url": SecretUrl(f"amqps://localhost:{server.port}")},
-        (
-            "event_broker.port: 'localhost:{port}' does not speak TLS; "
-            "give the port of its TLS listener, or take TLS out"
-        ),
-    ),
-    "plain text on a TLS listener": (
-        lambda server: {
-            "url": SecretUrl(f"amqp://localhost:{server.tls_port}"),
-            "ssl_cafile": None,
-        },
-        "event_broker.url: 'localhost:{tls_port}' speaks TLS; write amqps://",
-    ),
-}
-
-
-@pytest.mark.parametrize("wrong", WRONG_TLS)
-def test_what_is_wrong_with_tls_is_said_within_seconds(
-    rabbitmq: RabbitMQ, name: str, wrong: str
-) -> None:
-    """Each mistake has its own sentence, in `connect` as in `check`."""
-    change, sentence = WRONG_TLS[wrong]
-    options = secure(rabbitmq, name, **{"url": local(rabbitmq), **change(rabbitmq)})
-    wanted = sentence.format(port=rabbitmq.port, tls_port=rabbitmq.tls_port)
-    assert refusals(options) == {wanted}
-
-
-def local(server: RabbitMQ, host: str = "localhost") -> SecretUrl:
-    """Return the address of the TLS listener by another name of this machine."""
-    return SecretUrl(f"amqps://{server.username}:{server.password}@{host}:{server.tls_port}")
-
-
-def test_a_certificate_for_another_host_is_refused_unless_told_otherwise(
-    rabbitmq: RabbitMQ, name: str
-) -> None:
-    """The host's name is checked by default; the certificate does not name 0.0.0.0."""
-    options = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"))
-    assert what_is_wrong(lambda: check(options), ConfigurationError) == (
-        f"event_broker.ssl_check_hostname: the certificate of '0.0.0.0:{rabbitmq.tls_port}' is "
-        "not for '0.0.0.0'; use a name it is for"
-    )
-    unchecked = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"), ssl_check_hostname=False)
-    assert check(unchecked)[0].endswith(", TLS without hostname check")
-    with connected(unchecked) as opened:
-        opened.publish([an_event()])
-
-
-def test_a_client_certificate_of_a_strange_authority_is_refused_in_words(
-    rabbitmq: RabbitMQ, name: str, tmp_path: Path
-) -> None:
-    """With TLS 1.3 RabbitMQ says so only after the handshake."""
-    stranger = trustme.CA().issue_cert("client@localhost")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    certificate.write_bytes(chain(stranger))
-    key.write_bytes(pkcs8(stranger))
-    options = secure(rabbitmq, name, ssl_certfile=str(certificate), ssl_keyfile=str(key))
-    wanted = (
-        f"event_broker.ssl_certfile: '127.0.0.1:{rabbitmq.tls_port}' refuses the client's "
-        "certificate, or its lack: unknown ca; "
-        "give one that is signed by an authority which RabbitMQ trusts"
-    )
-    assert refusals(options) == {wanted}
 
 
 def test_check_says_what_it_found_and_makes_nothing(rabbitmq: RabbitMQ, name: str) -> None:

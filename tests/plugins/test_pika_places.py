@@ -24,7 +24,7 @@ from event_brokers import (
 )
 from event_brokers_pika.failures import translate
 from event_brokers_pika.hooks import check
-from event_brokers_pika.parameters import make_parameters
+from event_brokers_pika.server import find_server
 from event_brokers_pika.session import open_session
 from pika_plugin import (
     an_event,
@@ -319,9 +319,9 @@ def test_events_wait_for_the_place_that_is_gone_and_go_on_once_it_is_back(
 
 def test_a_queue_whose_node_is_down_is_not_missing(rabbitmq: RabbitMQ) -> None:
     """RabbitMQ says 404 of it, too; it comes back with its node, and nobody has to do anything."""
-    parameters = make_parameters(plain(rabbitmq, "q"))
+    server = find_server(plain(rabbitmq, "q"))
     answer = "NOT_FOUND - home node 'a@b' of durable queue 'q' in vhost '/' is down or inaccessible"
-    error = translate(ChannelClosedByBroker(404, answer), parameters)
+    error = translate(ChannelClosedByBroker(404, answer), server)
     assert type(error) is BrokerUnavailable
     assert "home node 'a@b' of durable queue 'q'" in str(error)
 

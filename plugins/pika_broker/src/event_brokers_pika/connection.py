@@ -14,9 +14,10 @@ from event_brokers_pika.batch import Batch
 from event_brokers_pika.connection_thread import ConnectionThread
 from event_brokers_pika.failures import find_size_limit, is_about_a_frame, translate
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.parameters import describe_server, make_parameters
+from event_brokers_pika.parameters import make_parameters
 from event_brokers_pika.places import list_places
 from event_brokers_pika.publishing_channel import PublishingChannel
+from event_brokers_pika.server import find_server
 
 _OPEN_SECONDS = 30.0
 _STALLED_SECONDS = 30.0
@@ -38,9 +39,9 @@ class Connection:
     def __init__(self, options: PikaOptions, used: set[str]) -> None:
         self._options = options
         self._used = used
-        self._parameters = make_parameters(options)
+        self._server = find_server(options)
         self._channel = PublishingChannel(options)
-        self._thread = ConnectionThread(self._parameters, self._channel)
+        self._thread = ConnectionThread(make_parameters(options), self._channel)
         try:
             self._wait_until_open()
         except EventBrokersError:
@@ -75,9 +76,9 @@ class Connection:
         try:
             failure = self._channel.opened.exception(_OPEN_SECONDS)
         except NotInTime as error:
-            raise BrokerUnavailable(f"{self._server} does not answer") from error
+            raise BrokerUnavailable(f"{self._server.address} does not answer") from error
         if failure is not None:
-            raise translate(failure, self._parameters) from failure
+            raise translate(failure, self._server) from failure
 
     def _wait_until_done(self, batch: Batch) -> None:
         """Wait for the last confirm, as long as there is any progress."""
@@ -90,13 +91,9 @@ class Connection:
                 left, moved_at = len(batch.unconfirmed), time.monotonic()
             if time.monotonic() - moved_at > _STALLED_SECONDS:
                 raise BrokerUnavailable(
-                    f"{self._server} confirmed nothing for {_STALLED_SECONDS:.0f} s",
+                    f"{self._server.address} confirmed nothing for {_STALLED_SECONDS:.0f} s",
                     batch.confirmed,
                 )
-
-    @property
-    def _server(self) -> str:
-        return describe_server(self._parameters)
 
     def _explain(self, batch: Batch, failure: BaseException) -> EventBrokersError:
         limit = find_size_limit(failure)
@@ -117,4 +114,4 @@ class Connection:
                 batch.confirmed,
                 reconnect=True,
             )
-        return translate(failure, self._parameters, batch.confirmed)
+        return translate(failure, self._server, batch.confirmed)

@@ -9,7 +9,6 @@ from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
 from event_brokers_pika.consuming_channel import Message
 from event_brokers_pika.group import Source, find_source
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.parameters import make_parameters
 from event_brokers_pika.places import list_places
 from event_brokers_pika.session import open_session
 from event_brokers_pika.subscription import Subscription
@@ -36,7 +35,7 @@ def consume(
         BrokerUnavailable: RabbitMQ cannot be reached now.
     """
     source = find_source(options, group, from_start)
-    with closing(Subscription(make_parameters(options), source)) as subscription:
+    with closing(Subscription(options, source)) as subscription:
         # connected first, with turns in which a consumer can be closed: to prepare has none
         while not subscription.is_open(_WAIT_SECONDS):
             yield None

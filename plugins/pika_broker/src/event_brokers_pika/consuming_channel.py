@@ -39,12 +39,14 @@ class ConsumingChannel:
         arrived: the messages in their order; None where the connection was lost. Never longer
             than the prefetch: RabbitMQ sends no more until some are acknowledged.
         failure: why the connection, the channel or the consumer ended.
+        handled: tag of the latest message that was worked on; set by the thread that does.
     """
 
     def __init__(self, source: Source) -> None:
         self.opened = threading.Event()
         self.arrived: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self.failure: BaseException | None = None
+        self.handled = 0
         self._source = source
         self._connection: Any = None
         self._channel: Any = None
@@ -55,11 +57,12 @@ class ConsumingChannel:
         if self._connection.is_open:
             self._connection.channel(on_open_callback=self._on_channel_open)
 
-    def acknowledge(self, tag: int) -> None:
-        """Let RabbitMQ forget a message, and with it all before it."""
-        if tag > self._acknowledged and self._channel.is_open:
-            self._acknowledged = tag
-            self._channel.basic_ack(tag, multiple=True)
+    def acknowledge(self) -> None:
+        """Let RabbitMQ forget every message up to `handled`."""
+        # the first call of a round acknowledges for those behind it, too
+        if self._acknowledged != self.handled and self._channel.is_open:
+            self._acknowledged = self.handled
+            self._channel.basic_ack(self._acknowledged, multiple=True)
 
     def on_open(self, connection: Any) -> None:
         """Keep the connection until there is something to consume."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import socket
-import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pika
 from pika import exceptions
 
-from event_brokers import BrokerUnavailable, ConfigurationError
-from event_brokers.errors import EventBrokersError
-from event_brokers_pika import tls
-from event_brokers_pika.parameters import describe_server
+from event_brokers import BrokerUnavailable, ConfigurationError, EventBrokersError
+from event_brokers.plugin.causes import causes_of
+from event_brokers.plugin.network import connection_problem
+from event_brokers.plugin.tls import client_context, handshake_problem
+from event_brokers_pika.pika_internals import SILENT_IN_HANDSHAKE
+from event_brokers_pika.probe import find_refusal_after_handshake, speaks_tls
+from event_brokers_pika.server import Server
 
 BLOCKED = "RabbitMQ blocks publishers, by a memory or disk alarm"
 # reply codes: AMQP 0-9-1, section 1.1
@@ -45,7 +45,7 @@ class Close:
 
 def translate(
     error: BaseException,
-    parameters: pika.ConnectionParameters,
+    server: Server,
     confirmed: Iterable[str] = (),
     rights_on_queue: str = "configure and write",
 ) -> EventBrokersError:
@@ -53,16 +53,14 @@ def translate(
 
     Parameters:
         error: what pika raised, or why it closed a connection or channel.
-        parameters: of the connection, for the words.
+        server: where it came from, for the words.
         confirmed: ids of the events that RabbitMQ confirmed before.
         rights_on_queue: those of which one is missing where RabbitMQ refuses a queue.
     """
-    causes = list(_find_causes(error))
-    found = (_explain_mistake(cause, parameters, rights_on_queue) for cause in causes)
-    wrong = next((sentence for sentence in found if sentence), None)
-    if wrong is not None:
-        return ConfigurationError(wrong, confirmed)
-    return BrokerUnavailable(_explain_absence(causes, parameters), confirmed)
+    mistake = _explain_mistake(error, server, rights_on_queue)
+    if mistake is not None:
+        return ConfigurationError(mistake, confirmed)
+    return BrokerUnavailable(_explain_absence(error, server), confirmed)
 
 
 def find_size_limit(error: BaseException) -> int | None:
@@ -98,97 +96,83 @@ def find_type_of_exchange(error: BaseException) -> str | None:
     return found[2] if found else None
 
 
-def _find_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that pika has packed into it."""
-    yield error
-    packed = [*getattr(error, "exceptions", ()), *error.args, error.__cause__]
-    packed.append(getattr(error, "exception", None))
-    for inner in packed:
-        if isinstance(inner, BaseException) and inner is not error:
-            yield from _find_causes(inner)
-
-
 def _find_close(error: BaseException) -> Close | None:
-    if isinstance(error, (exceptions.ConnectionClosed, exceptions.ChannelClosed)):
-        return Close(error.reply_code, error.reply_text, in_handshake=False)
-    # pika keeps of what closed a connection in its handshake only the repr
-    found = _CLOSED_IN_HANDSHAKE.search(str(error.args[0]) if error.args else "")
-    return Close(int(found[1]), found[3], in_handshake=True) if found else None
+    for cause in causes_of(error):
+        if isinstance(cause, (exceptions.ConnectionClosed, exceptions.ChannelClosed)):
+            return Close(cause.reply_code, cause.reply_text, in_handshake=False)
+        # pika keeps of what closed a connection in its handshake only the repr
+        found = _CLOSED_IN_HANDSHAKE.search(str(cause.args[0]) if cause.args else "")
+        if found is not None:
+            return Close(int(found[1]), found[3], in_handshake=True)
+    return None
 
 
-def _explain_mistake(
-    error: BaseException, parameters: pika.ConnectionParameters, rights_on_queue: str
-) -> str | None:
+def _explain_mistake(error: BaseException, server: Server, rights_on_queue: str) -> str | None:
     """Return what a person must change; None where nothing is known."""
-    if isinstance(error, ssl.SSLError):
-        return _explain_tls(error, parameters)
-    if isinstance(error, exceptions.IncompatibleProtocolError):
-        return _explain_silence(parameters)
+    if server.tls is not None:
+        problem = handshake_problem(error, str(server.address), server.tls)
+        if problem is not None:
+            return problem
+    if _is_caused_by(error, exceptions.IncompatibleProtocolError):
+        return _explain_silence(server)
     closed = _find_close(error)
     if closed is None:
         return None
     if closed.in_handshake:
-        return _explain_login(closed, parameters)
-    return _explain_use(closed, parameters, rights_on_queue)
+        return _explain_login(closed, server)
+    return _explain_use(closed, server, rights_on_queue)
 
 
-def _explain_tls(error: ssl.SSLError, parameters: pika.ConnectionParameters) -> str | None:
-    return tls.failure(error, describe_server(parameters), parameters.host)
-
-
-def _explain_silence(parameters: pika.ConnectionParameters) -> str | None:
-    if parameters.ssl_options is not None:
-        refusal = tls.refusal_after_handshake(parameters)
-        return None if refusal is None else _explain_tls(refusal, parameters)
-    if tls.is_spoken_by(parameters):
-        return f"event_broker.url: '{describe_server(parameters)}' speaks TLS; write amqps://"
+def _explain_silence(server: Server) -> str | None:
+    if server.tls is not None:
+        refusal = find_refusal_after_handshake(server.address, client_context(server.tls))
+        if refusal is None:
+            return None
+        return handshake_problem(refusal, str(server.address), server.tls)
+    if speaks_tls(server.address):
+        return f"event_broker.url: '{server.address}' speaks TLS; write amqps://"
     return None
 
 
-def _explain_login(closed: Close, parameters: pika.ConnectionParameters) -> str | None:
-    server, user = describe_server(parameters), parameters.credentials.username
+def _explain_login(closed: Close, server: Server) -> str | None:
     if closed.code == _ACCESS_REFUSED:
         return (
-            f"event_broker.password: '{server}' refuses the user '{user}'; "
+            f"event_broker.password: '{server.address}' refuses the user '{server.username}'; "
             "check username and password"
         )
     if closed.code != _NOT_ALLOWED or "limit" in closed.text:
         return None
     if closed.text.endswith("not found"):
         return (
-            f"event_broker.virtual_host: '{server}' has no '{parameters.virtual_host}'; "
+            f"event_broker.virtual_host: '{server.address}' has no '{server.virtual_host}'; "
             "make it with rabbitmqctl add_vhost, or name another"
         )
     return (
-        f"event_broker.virtual_host: '{server}' does not let the user '{user}' into "
-        f"'{parameters.virtual_host}'; grant it with rabbitmqctl set_permissions"
+        f"event_broker.virtual_host: '{server.address}' does not let the user "
+        f"'{server.username}' into '{server.virtual_host}'; "
+        "grant it with rabbitmqctl set_permissions"
     )
 
 
-def _explain_use(
-    closed: Close, parameters: pika.ConnectionParameters, rights_on_queue: str
-) -> str | None:
-    server, user = describe_server(parameters), parameters.credentials.username
+def _explain_use(closed: Close, server: Server, rights_on_queue: str) -> str | None:
     option = "exchange_name" if "exchange" in closed.text else "queue"
-    if closed.code == _ACCESS_REFUSED and (found := _NO_RIGHT.search(closed.text)):
+    where, answer = f"'{server.address}'", closed.text
+    if closed.code == _ACCESS_REFUSED and (found := _NO_RIGHT.search(answer)):
         kind, name = found.groups()
         rights = rights_on_queue if kind == "queue" else _list_rights_on_exchange(name)
         return (
-            f"event_broker.username: '{server}' does not let the user '{user}' use "
+            f"event_broker.username: {where} does not let the user '{server.username}' use "
             f"{kind} '{name}'; grant {rights} on it with rabbitmqctl set_permissions"
         )
     if closed.code == _ACCESS_REFUSED:
-        return f"event_broker.{option}: '{server}' refuses it ({closed.text}); name another"
+        return f"event_broker.{option}: {where} refuses it ({answer}); name another"
     if closed.code == _RESOURCE_LOCKED:
-        return f"event_broker.{option}: belongs to another connection ({closed.text}); name another"
-    if closed.code == _PRECONDITION_FAILED and "invalid arg" in closed.text:
-        return f"event_broker.queue_arguments: '{server}' refuses them ({closed.text}); change them"
-    if closed.code == _PRECONDITION_FAILED and _UNACKNOWLEDGED not in closed.text:
-        return (
-            f"event_broker.{option}: '{server}' refuses it ({closed.text}); "
-            "name another, or change it there"
-        )
-    return None
+        return f"event_broker.{option}: belongs to another connection ({answer}); name another"
+    if closed.code != _PRECONDITION_FAILED or _UNACKNOWLEDGED in answer:
+        return None
+    if "invalid arg" in answer:
+        return f"event_broker.queue_arguments: {where} refuses them ({answer}); change them"
+    return f"event_broker.{option}: {where} refuses it ({answer}); name another, or change it there"
 
 
 def _list_rights_on_exchange(name: str) -> str:
@@ -196,22 +180,25 @@ def _list_rights_on_exchange(name: str) -> str:
     return "write" if name == "amq.default" else "configure, read and write"
 
 
-def _explain_absence(causes: list[BaseException], parameters: pika.ConnectionParameters) -> str:
-    server = describe_server(parameters)
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"{server} refused the connection"
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"no address found for host '{parameters.host}'"
-    if any(isinstance(cause, exceptions.ConnectionBlockedTimeout) for cause in causes):
-        return BLOCKED
-    if any("Timeout" in type(cause).__name__ for cause in causes):
-        return f"{server} does not answer"
-    if any(isinstance(cause, exceptions.IncompatibleProtocolError) for cause in causes):
-        return f"{server} does not greet as RabbitMQ does; check host and port"
-    if any(isinstance(cause, exceptions.ConsumerCancelled) for cause in causes):
-        return f"{server} ended the consumer; its queue may have been deleted"
-    closed = next((found for cause in causes if (found := _find_close(cause))), None)
+def _explain_absence(error: BaseException, server: Server) -> str:
+    """Return why RabbitMQ cannot be used now."""
+    if _is_caused_by(error, exceptions.IncompatibleProtocolError):
+        return f"{server.address} does not greet as RabbitMQ does; check host and port"
+    closed = _find_close(error)
     if closed and _UNACKNOWLEDGED in closed.text:
-        return f"{server} takes its events back, one waited longer than its consumer_timeout"
-    text = closed.text if closed else type(causes[-1]).__name__
-    return f"{server}: connection lost ({text})"
+        return (
+            f"{server.address} takes its events back, one waited longer than its consumer_timeout"
+        )
+    if closed:
+        return f"{server.address}: connection lost ({closed.text})"
+    if _is_caused_by(error, exceptions.ConnectionBlockedTimeout):
+        return BLOCKED
+    if _is_caused_by(error, exceptions.ConsumerCancelled):
+        return f"{server.address} ended the consumer; the node of its queue may have ended"
+    if _is_caused_by(error, exceptions.AMQPHeartbeatTimeout, SILENT_IN_HANDSHAKE):
+        return f"{server.address} does not answer"
+    return connection_problem(error, server.address) or f"{server.address} closed the connection"
+
+
+def _is_caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(cause, kinds) for cause in causes_of(error))

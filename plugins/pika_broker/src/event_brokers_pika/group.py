@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from event_brokers import ConfigurationError
-from event_brokers.consumer import DEFAULT_GROUP
+from event_brokers.plugin import DEFAULT_GROUP
 from event_brokers_pika.options import SHORT_STRING_BYTES, PikaOptions
 
 

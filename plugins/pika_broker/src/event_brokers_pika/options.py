@@ -7,17 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from event_brokers import Options, Secret, SecretUrl
-from event_brokers_pika.address import Address, parse
+from event_brokers import Secret, SecretUrl
+from event_brokers.plugin.tls import TlsOptions
+from event_brokers_pika.address import Url, parse
 
 DEFAULT_EXCHANGE = "rasa-exchange"
 SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
 _QUEUE_TYPE = "x-queue-type"
 
-_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]  # AMQP 0-9-1, section 4.2.5.1
 
-
-class PikaOptions(Options, frozen=True, kw_only=True):
+class PikaOptions(TlsOptions, frozen=True, kw_only=True):
     """The options of `type: pika`."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"host": "url", "queues": "queue"}
@@ -62,7 +61,7 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         Meta(description="type of the queues that are made; the virtual host's unless given"),
     ] = None
     queue_arguments: Annotated[
-        dict[str, str | bool | _Integer | float] | None,
+        dict[str, str | bool | int | float] | None,
         Meta(description="further arguments of the queues that are made: {x-max-length: 1000}"),
     ] = None
     heartbeat: Annotated[
@@ -73,19 +72,6 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         float,
         Meta(gt=0, description="seconds to wait while RabbitMQ blocks publishers, by an alarm"),
     ] = 300.0
-    ssl_cafile: Annotated[
-        str | None, Meta(description="file of the trusted authorities; the system's unless given")
-    ] = None
-    ssl_certfile: Annotated[
-        str | None,
-        Meta(description="client certificate; else RABBITMQ_SSL_CLIENT_CERTIFICATE"),
-    ] = None
-    ssl_keyfile: Annotated[
-        str | None, Meta(description="the certificate's key; else RABBITMQ_SSL_CLIENT_KEY")
-    ] = None
-    ssl_check_hostname: Annotated[
-        bool, Meta(description="whether the server's certificate must name its host")
-    ] = True
 
     def __post_init__(self) -> None:
         """Check the rules over several options.
@@ -117,7 +103,7 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         return {**kind, **(self.queue_arguments or {})}
 
     @property
-    def address(self) -> Address:
+    def parsed_url(self) -> Url:
         """What `url` says."""
         return parse(self.url.reveal())
 
@@ -134,26 +120,27 @@ class PikaOptions(Options, frozen=True, kw_only=True):
             raise ValueError(f"queue_arguments: give {_QUEUE_TYPE} as queue_type")
         if any(len(name.encode()) > SHORT_STRING_BYTES for name in arguments):
             raise ValueError(f"queue_arguments: a name is longer than {SHORT_STRING_BYTES} bytes")
+        if any(isinstance(value, int) and value.bit_length() > 63 for value in arguments.values()):
+            raise ValueError("queue_arguments: a number has more than 64 bits")
         for option in ("queue_type", "queue_arguments"):
             if getattr(self, option) and not self.declare:
                 raise ValueError(f"{option}: has no effect with declare: false; take one out")
 
     def _check_url(self) -> None:
         try:
-            address = self.address
+            url = self.parsed_url
         except ValueError as error:
             raise ValueError(f"url: {error}") from error
         for option in ("port", "username", "virtual_host"):
-            here, in_url = getattr(self, option), getattr(address, option)
+            here, in_url = getattr(self, option), getattr(url, option)
             if None not in (here, in_url) and here != in_url:
                 raise ValueError(f"{option}: {here!r}, but the url says {in_url!r}; give one")
-        if self.password and address.password not in (None, self.password.reveal()):
+        if self.password and url.password not in (None, self.password.reveal()):
             raise ValueError("password: is not the one in the url; give one")
 
     def _check_tls(self) -> None:
-        if self.ssl_keyfile and not self.ssl_certfile:
-            raise ValueError("ssl_keyfile: has no effect without ssl_certfile; give both")
-        if self.address.scheme != "amqp":
+        self.refuse_key_without_certificate()
+        if self.parsed_url.scheme != "amqp":
             return
         for option in ("ssl_cafile", "ssl_certfile"):
             # whoever wrote it counts on TLS: going on without it would be silent

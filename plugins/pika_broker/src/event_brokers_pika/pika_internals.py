@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
+
+# the one class by which a failed handshake says that there was no answer; pika exports it nowhere
+SILENT_IN_HANDSHAKE = AMQPConnectorStackTimeout
 
 
 def drop(connection: pika.SelectConnection, reason: Exception) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import pika
-
 from event_brokers import ConfigurationError
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.parameters import describe_server
+from event_brokers_pika.server import Server
 
 
 class Place(NamedTuple):
@@ -43,9 +41,7 @@ def list_places(options: PikaOptions, queues: Sequence[str]) -> list[Place]:
     return [*(Place("queue", name) for name in queues), *exchanges]
 
 
-def refuse_to_make(
-    place: Place, options: PikaOptions, server: pika.ConnectionParameters, used: set[str]
-) -> None:
+def refuse_to_make(place: Place, options: PikaOptions, server: Server, used: set[str]) -> None:
     """Refuse to make a place that is missing, where it is not ours to make.
 
     Parameters:
@@ -57,7 +53,7 @@ def refuse_to_make(
     Raises:
         ConfigurationError: the options forbid it, or it was there before.
     """
-    where = describe_server(server)
+    where = server.address
     if str(place) in used:
         raise ConfigurationError(
             f"{place.option}: the {place} was used before and is gone from '{where}'; a new one "

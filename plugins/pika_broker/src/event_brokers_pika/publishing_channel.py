@@ -8,7 +8,7 @@ from typing import Any
 
 from pika.exceptions import AMQPError
 
-from event_brokers.log import logger
+from event_brokers.plugin import logger
 from event_brokers_pika.batch import Batch
 from event_brokers_pika.failures import BLOCKED
 from event_brokers_pika.message import make_properties

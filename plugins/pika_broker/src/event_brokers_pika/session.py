@@ -21,6 +21,7 @@ from event_brokers_pika.failures import (
 from event_brokers_pika.options import PikaOptions
 from event_brokers_pika.parameters import make_parameters
 from event_brokers_pika.places import Place
+from event_brokers_pika.server import Server, find_server
 
 _HEARTBEAT_SECONDS = 2  # pika finds silence within twice this and ten seconds
 # no exchange has a number for its alternate exchange, so RabbitMQ makes none of these
@@ -32,14 +33,15 @@ class Session:
 
     Parameters:
         connection: pika's, open.
-        parameters: of the connection.
+        server: what it leads to.
+
+    Attributes:
+        server: as given.
     """
 
-    def __init__(
-        self, connection: pika.BlockingConnection, parameters: pika.ConnectionParameters
-    ) -> None:
+    def __init__(self, connection: pika.BlockingConnection, server: Server) -> None:
         self._connection = connection
-        self.parameters = parameters
+        self.server = server
 
     def has(self, place: Place) -> bool:
         """Return whether there is such a queue, or such a fanout exchange.
@@ -126,15 +128,15 @@ def open_session(options: PikaOptions) -> Iterator[Session]:
         ConfigurationError: a person must change something.
         BrokerUnavailable: RabbitMQ cannot be reached now.
     """
-    parameters = make_parameters(options)
+    server, parameters = find_server(options), make_parameters(options)
     # pika waits for an answer as long as there are heartbeats, and without them for ever
     parameters.heartbeat = _HEARTBEAT_SECONDS
     connection = None
     try:
         connection = pika.BlockingConnection(parameters)
-        yield Session(connection, parameters)
+        yield Session(connection, server)
     except (AMQPError, OSError) as error:
-        raise translate(error, parameters) from error
+        raise translate(error, server) from error
     finally:
         if connection is not None and connection.is_open:
             connection.close()

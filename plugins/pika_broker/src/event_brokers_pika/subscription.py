@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import queue
 import threading
-from functools import partial
 
-import pika
 from pika.exceptions import ConsumerCancelled
 
 from event_brokers_pika.connection_thread import ConnectionThread
 from event_brokers_pika.consuming_channel import ConsumingChannel, Message
 from event_brokers_pika.failures import translate
 from event_brokers_pika.group import Source
+from event_brokers_pika.options import PikaOptions
+from event_brokers_pika.parameters import make_parameters
+from event_brokers_pika.server import find_server
 
 _WRITE_SECONDS = 1.0
 _RIGHTS_ON_QUEUE, _RIGHTS_ON_OWN_QUEUE = "read", "configure, read and write"
@@ -24,16 +25,16 @@ class Subscription:
     What is not acknowledged when the connection ends goes back to its place in the queue.
 
     Parameters:
-        parameters: of the connection; it is begun here, see `is_open`.
+        options: the options of `type: pika`; the connection is begun here, see `is_open`.
         source: what to consume.
     """
 
-    def __init__(self, parameters: pika.ConnectionParameters, source: Source) -> None:
-        self._parameters = parameters
+    def __init__(self, options: PikaOptions, source: Source) -> None:
+        self._server = find_server(options)
         self._rights = _RIGHTS_ON_QUEUE if source.queue else _RIGHTS_ON_OWN_QUEUE
-        self._handled = self._written = 0
+        self._written = 0
         self._channel = ConsumingChannel(source)
-        self._thread = ConnectionThread(parameters, self._channel)
+        self._thread = ConnectionThread(make_parameters(options), self._channel)
 
     @property
     def is_cancelled(self) -> bool:
@@ -78,8 +79,8 @@ class Subscription:
 
     def acknowledge(self, message: Message) -> None:
         """Let RabbitMQ forget a message, and with it all before it."""
-        self._handled = message.tag
-        self._thread.call_soon(partial(self._channel.acknowledge, message.tag))
+        self._channel.handled = message.tag
+        self._thread.call_soon(self._channel.acknowledge)
 
     def close(self) -> None:
         """Send the acknowledgements that wait, close, and end the thread, within some seconds."""
@@ -93,15 +94,15 @@ class Subscription:
             return None
 
     def _write_acknowledgements(self) -> None:
-        if self._written == self._handled:
+        if self._written == self._channel.handled:
             return
         done = threading.Event()
         # pika writes between two rounds of its loop
         self._thread.call_soon(lambda: self._thread.call_soon(done.set))
         done.wait(_WRITE_SECONDS)
-        self._written = self._handled
+        self._written = self._channel.handled
 
     def _raise_failure(self) -> None:
         failure = self._channel.failure
         if failure is not None:
-            raise translate(failure, self._parameters, rights_on_queue=self._rights) from failure
+            raise translate(failure, self._server, rights_on_queue=self._rights) from failure

@@ -23,7 +23,7 @@ def prepare(session: Session, options: PikaOptions, queues: Sequence[str], used:
     """
     missing = [place for place in list_places(options, queues) if not session.has(place)]
     for place in missing:
-        refuse_to_make(place, options, session.parameters, used)
+        refuse_to_make(place, options, session.server, used)
     for place in missing:
         session.make(place, options.arguments_of_made_queues)
     if options.exchange and options.declare:
