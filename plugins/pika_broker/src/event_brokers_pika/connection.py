@@ -19,7 +19,7 @@ from event_brokers_pika.places import list_places
 from event_brokers_pika.publishing_channel import PublishingChannel
 from event_brokers_pika.server import find_server
 
-_OPEN_SECONDS = 30.0
+_OPEN_SECONDS = 15.0
 _STALLED_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 

@@ -189,6 +189,8 @@ def _explain_absence(error: BaseException, server: Server) -> str:
         return (
             f"{server.address} takes its events back, one waited longer than its consumer_timeout"
         )
+    if closed and closed.code == _NOT_FOUND:
+        return f"{server.address} answered {closed.text}"
     if closed:
         return f"{server.address}: connection lost ({closed.text})"
     if _is_caused_by(error, exceptions.ConnectionBlockedTimeout):
