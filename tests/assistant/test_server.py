@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -146,6 +147,85 @@ def test_every_mistake_has_a_sentence_in_json(  # noqa: PLR0913, PLR0917 - a row
     failure = answered.json()
     assert (failure["status"], failure["code"]) == ("failure", status)
     assert failure["message"].startswith(message)
+
+
+def nested(depth: int) -> bytes:
+    """Return an object inside objects, so many in all."""
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (WEBHOOK, b'{"message": "x", "sender": "s", "metadata": %s}'),
+        (WEBHOOK, b'{"message": "x", "sender": "s", "nobody knows": %s}'),
+        ("/conversations/s/messages", b'{"text": "x", "sender": "user", "parse_data": %s}'),
+        ("/conversations/s/tracker/events", b'{"event": "slot", "name": "n", "value": %s}'),
+        ("/conversations/s/tracker/events", b'{"event": "of the application", "x": %s}'),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_at_the_door(
+    client: TestClient, path: str, body: bytes
+) -> None:
+    """Nothing is stored that could not be shown; what is just allowed can be shown."""
+    for depth in (100, 950, 980):
+        refused = client.post(path, content=body % nested(depth))
+        assert (refused.status_code, refused.json()["message"]) == (
+            400, "body: nested more than 100 deep",
+        )  # fmt: skip
+    assert client.get("/conversations/s/tracker").json()["events"] == []
+    assert client.post(path, content=body % nested(99)).status_code == 200
+    following = [{"event": "active_loop", "name": "form"}, {"event": "slot", "name": "y"}]
+    assert client.post("/conversations/s/tracker/events", json=following).status_code == 200
+    assert client.get("/conversations/s/tracker").status_code == 200
+
+
+def test_what_a_model_nests_too_deeply_is_not_kept() -> None:
+    """A model may repeat what it was sent; one that nests more fails that one message."""
+
+    def nest(_tracker: DialogueStateTracker, message: Message) -> dict[str, Any]:
+        custom: dict[str, Any] = {"sent": message.metadata}
+        for _ in range(int(message.text)):
+            custom = {"a": custom}
+        return {"custom": custom}
+
+    def say(client: TestClient, levels: str) -> tuple[int, Any]:
+        body = b'{"message": "%s", "metadata": %s}' % (levels.encode(), nested(99))
+        answered = client.post(WEBHOOK, content=body)
+        return answered.status_code, answered.json()
+
+    with client_for(Agent(nest)) as talking:
+        assert say(talking, "0")[0] == 200
+        status, failure = say(talking, "860")
+        assert (status, failure["message"]) == (
+            500,
+            "the model's answer is nested more than 200 deep",
+        )
+        shown = talking.get("/conversations/default/tracker").json()
+        assert [event["event"] for event in shown["events"]][-2:] == ["action", "user"]
+
+
+def test_a_list_of_events_counts_as_one_level(client: TestClient) -> None:
+    """The body's own brackets are nesting, too."""
+    event = b'[{"event": "slot", "name": "n", "value": %s}]'
+    path = "/conversations/s/tracker/events"
+    assert client.post(path, content=event % nested(99)).status_code == 400
+    assert client.post(path, content=event % nested(98)).status_code == 200
+
+
+@pytest.mark.parametrize("entities", [5, "text", {"a": 1}, None, [5], [None, {"entity": "x"}]])
+def test_no_parse_data_makes_a_conversation_unreadable(client: TestClient, entities: Any) -> None:
+    """It is any object, and its `entities` may be anything; the conversation goes on."""
+    parsed = {"entities": entities}
+    path = "/conversations/s/messages"
+    body = {"text": "hi", "sender": "user", "parse_data": parsed}
+    assert client.post(path, json=body).status_code == 200
+    added = [{"event": "action", "name": "action_listen"}, {"event": "entities", "entities": [{}]}]
+    assert client.post("/conversations/s/tracker/events", json=added).status_code == 200
+    shown = client.get("/conversations/s/tracker").json()
+    kept = entities if isinstance(entities, list) else []
+    assert shown["latest_message"]["entities"] == [*kept, {}]
+    assert shown["events"][-3]["parse_data"] == parsed
 
 
 def test_the_token_guards_the_api_and_not_the_webhook() -> None:
