@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_brokers import Event, InvalidEvent
-from event_brokers.event import new_id
+from event_brokers.event_ids import new_id
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(

@@ -53,7 +53,7 @@ class ConfirmsAll:
     def connect(self, options: Any) -> Any:
         """Return something that stands for a connection; a real one for SQLite."""
         if self._is_sqlite(options):
-            return self._real.hook.connect(options=options)
+            return self._real.hook.connect(options=options, used=set())
         return self
 
     @hookimpl

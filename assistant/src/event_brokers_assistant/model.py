@@ -17,7 +17,7 @@ import msgspec
 
 from event_brokers import Event as JSONEvent
 from event_brokers import InvalidEvent
-from event_brokers.plugins import did_you_mean
+from event_brokers.wording import did_you_mean
 from event_brokers_assistant.errors import ModelError
 from event_brokers_assistant.events import BotUttered, Event
 from event_brokers_assistant.nesting import is_deeper

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from event_brokers import InvalidEvent
-from event_brokers.event import new_id
+from event_brokers.event_ids import new_id
 from event_brokers_assistant.applied_events import applied_events
 from event_brokers_assistant.events import (
     ActionExecuted,

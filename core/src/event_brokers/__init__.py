@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from event_brokers.broker import EventBroker, Status, connect
     from event_brokers.buffer import DeadLetter
-    from event_brokers.consumer import Consumer, ReceivedEvent, consume
+    from event_brokers.consumer import Consumer, consume
     from event_brokers.errors import (
         BrokerClosed,
         BrokerUnavailable,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         SpoolError,
         UndeliveredEvents,
     )
-    from event_brokers.event import Event
+    from event_brokers.event import Event, ReceivedEvent
     from event_brokers.hookspecs import hookimpl
     from event_brokers.options import Options
     from event_brokers.secret import Secret, SecretUrl
@@ -61,7 +61,7 @@ _MODULES = {
     "Event": "event",
     "EventBroker": "broker",
     "Options": "options",
-    "ReceivedEvent": "consumer",
+    "ReceivedEvent": "event",
     "Secret": "secret",
     "SecretUrl": "secret",
     "Status": "broker",
@@ -78,3 +78,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -70,7 +70,11 @@ class EventBroker:
         fork.watch(self)
 
     def publish(
-        self, event: Mapping[str, Any], event_id: str | None = None, timeout: float = 0.0
+        self,
+        event: Mapping[str, Any],
+        event_id: str | None = None,
+        timeout: float = 0.0,
+        headers: Mapping[str, str] | None = None,
     ) -> str:
         """Accept one event for delivery and return its id; never waits for the broker.
 
@@ -79,6 +83,7 @@ class EventBroker:
             event_id: the event's id, up to 255 bytes of text; a new UUIDv7 if None. An id that
                 still waits is the same event, and is accepted once.
             timeout: seconds to wait for room in a full queue.
+            headers: text to text, to travel beside the body.
 
         Raises:
             InvalidEvent: JSON cannot say it.
@@ -86,7 +91,7 @@ class EventBroker:
             SpoolError: the spool cannot be written; its `event_ids` tell the id for a retry.
             BrokerClosed: `close` was called.
         """
-        accepted = Event.from_dict(event, event_id)
+        accepted = Event.from_dict(event, event_id, headers)
         self.accept([accepted], timeout)
         return accepted.id
 

@@ -10,56 +10,15 @@ from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-import msgspec
-
 from event_brokers import back_off, endpoints
 from event_brokers.endpoints import Settings
 from event_brokers.errors import BrokerUnavailable, ConfigurationError
-from event_brokers.event import parse
+from event_brokers.event import ReceivedEvent
 from event_brokers.secret import mask
 
 logger = logging.getLogger("event_brokers")
 
 DEFAULT_GROUP = "event-brokers"
-
-
-class ReceivedEvent(msgspec.Struct, frozen=True):
-    """One message as it came from a broker.
-
-    Attributes:
-        body: the bytes that were published.
-        origin: where it stood: "topic 'x', partition 0, offset 12".
-        id: the event's id; None where whoever published it gave none.
-        headers: what travelled beside the body, where the broker has headers.
-        event: the dictionary; None where the body is none.
-        problem: why the body is no event, without its content; None where it is one.
-    """
-
-    body: bytes
-    origin: str
-    id: str | None = None
-    headers: dict[str, str] = {}
-    event: dict[str, Any] | None = None
-    problem: str | None = None
-
-    @classmethod
-    def from_body(
-        cls,
-        body: bytes,
-        origin: str,
-        id: str | None = None,  # noqa: A002 - the attribute's name
-        headers: Mapping[str, str] | None = None,
-    ) -> ReceivedEvent:
-        """Return the event that a body is; one that is no event keeps its bytes and the reason.
-
-        Parameters:
-            body: as received.
-            origin: where it stood, in words.
-            id: the event's id, where there was one.
-            headers: what travelled beside the body.
-        """
-        event, problem = parse(body)
-        return cls(body, origin, id, dict(headers or {}), event, problem)
 
 
 class Consumer(Iterator[ReceivedEvent]):

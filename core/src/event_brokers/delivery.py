@@ -87,6 +87,7 @@ class Delivery:
         self._queue = queue
         self._settings = settings
         self._hook = settings.plugin.hook
+        self._used: set[str] = set()
         self._name = settings.plugin.type
         self._secrets = settings.secrets()
         self._max_attempts = settings.delivery.max_attempts
@@ -167,7 +168,7 @@ class Delivery:
     @contextmanager
     def _connection(self) -> Iterator[Any]:
         with self._connecting:
-            connection = self._hook.connect(options=self._settings.options)
+            connection = self._hook.connect(options=self._settings.options, used=self._used)
         if connection is None:
             raise self._settings.plugin.error("hook 'connect' returned None, not a connection")
         program_exit.stay_first()
@@ -196,7 +197,9 @@ class Delivery:
             self._succeeded()
             self._queue.settle(rejected.confirmed)
             self._bury_rejected(rejected, events)
-        except (PublishError, OSError) as error:
+            if rejected.reconnect:
+                raise
+        except (PublishError, ConfigurationError, OSError) as error:
             self._queue.settle(getattr(error, "confirmed", ()))
             raise
         except BaseException as error:

@@ -16,9 +16,10 @@ from event_brokers import plugins
 from event_brokers import section as sections
 from event_brokers.errors import ConfigurationError
 from event_brokers.options import Options, in_words
-from event_brokers.plugins import Plugin, did_you_mean
+from event_brokers.plugins import Plugin
 from event_brokers.secret import Secret, mask
 from event_brokers.section import Section
+from event_brokers.wording import did_you_mean
 
 logger = logging.getLogger("event_brokers")
 

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from event_brokers.consumer import ReceivedEvent
-    from event_brokers.event import Event
+    from event_brokers.event import Event, ReceivedEvent
     from event_brokers.options import Options
 
 PROJECT = "event_brokers"
@@ -31,7 +30,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec(firstresult=True)
-def connect(options: Any) -> Any:
+def connect(options: Any, used: set[str]) -> Any:
     """Return a live connection object of the plugin's own kind; never None.
 
     Called on the delivery thread, and again there after every lost connection. Queues, topics
@@ -40,6 +39,9 @@ def connect(options: Any) -> Any:
     Parameters:
         options: an instance of the class that the `options` hook names; without that hook, the
             `event_broker` section as a dict, without `type` and `delivery`.
+        used: names of the places (queues, topics, tables) in which earlier connections had
+            events confirmed; add those that this one publishes into. One that was in it and is
+            missing now is a ConfigurationError, and never made anew. May be left out.
 
     Raises:
         ConfigurationError: a person must change something: credentials, TLS, a missing topic.

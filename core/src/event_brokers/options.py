@@ -24,10 +24,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         synonyms: other name -> option, for example `{"host": "url"}`.
         superseded: option that is accepted without effect -> the sentence logged as a warning.
+        place: names of the options that say where events go; a spool remembers them, and its
+            events never go elsewhere unnoticed. Never a secret.
     """
 
     synonyms: ClassVar[Mapping[str, str]] = {}
     superseded: ClassVar[Mapping[str, str]] = {}
+    place: ClassVar[tuple[str, ...]] = ()
 
 
 class OptionDescription(msgspec.Struct, frozen=True):

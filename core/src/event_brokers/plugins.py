@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import pluggy
 from event_brokers import hookspecs
 from event_brokers.errors import ConfigurationError, PluginError
 from event_brokers.options import Options
+from event_brokers.wording import did_you_mean
 
 if TYPE_CHECKING:
     import importlib_metadata
@@ -150,12 +149,6 @@ def load(type_name: str) -> Plugin:
 def installed() -> list[InstalledPlugin]:
     """Return every installed plugin, sorted by type, also those that cannot be used."""
     return [_inspect(entry) for entry in sorted(_entry_points(), key=lambda entry: entry.name)]
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'port'?" for a near miss, and nothing where none is near."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
 def _entry_points() -> list[importlib_metadata.EntryPoint]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from event_brokers.errors import ConfigurationError
-from event_brokers.plugins import did_you_mean
+from event_brokers.wording import did_you_mean
 
 if TYPE_CHECKING:
     import yaml

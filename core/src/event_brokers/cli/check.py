@@ -85,7 +85,7 @@ def _ask(settings: Settings) -> Sequence[str]:
     if plugin.has("check"):
         sentences: Sequence[str] = plugin.hook.check(options=settings.options)
         return sentences
-    connection = plugin.hook.connect(options=settings.options)
+    connection = plugin.hook.connect(options=settings.options, used=set())
     if connection is None:
         raise plugin.error("hook 'connect' returned None, not a connection")
     plugin.hook.close(connection=connection)

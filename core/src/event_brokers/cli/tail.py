@@ -13,7 +13,8 @@ from event_brokers import endpoints
 from event_brokers.cli.arguments import debug_option, endpoints_option, pass_output
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import Stopped, StopSignals
-from event_brokers.consumer import DEFAULT_GROUP, Consumer, ReceivedEvent
+from event_brokers.consumer import DEFAULT_GROUP, Consumer
+from event_brokers.event import ReceivedEvent
 
 _COLOURS = {"user": "green", "bot": "cyan", "action": "yellow", "slot": "magenta"}
 _SHOWN_APART = ("event", "sender_id", "timestamp")

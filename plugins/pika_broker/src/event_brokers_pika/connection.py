@@ -12,7 +12,7 @@ from typing import Any
 from pika.exceptions import AMQPError
 
 from event_brokers import BrokerUnavailable, Event, RejectedEvents
-from event_brokers.errors import PublishError
+from event_brokers.errors import EventBrokersError
 from event_brokers_pika.batch import Batch
 from event_brokers_pika.connection_thread import ConnectionThread
 from event_brokers_pika.failures import BLOCKED, meaning, size_limit
@@ -53,7 +53,7 @@ class Connection:
         self._thread.start()
         try:
             self._wait_until_open()
-        except PublishError:
+        except EventBrokersError:
             self.close()
             raise
 
@@ -165,7 +165,7 @@ class Connection:
                     batch.confirmed,
                 )
 
-    def _meaning(self, batch: Batch, failure: BaseException) -> PublishError:
+    def _meaning(self, batch: Batch, failure: BaseException) -> EventBrokersError:
         limit = size_limit(failure)
         if limit is None:
             return meaning(failure, self._parameters, batch.confirmed)

@@ -12,7 +12,7 @@ import pika
 from pika import exceptions
 
 from event_brokers import BrokerUnavailable, ConfigurationError
-from event_brokers.errors import PublishError
+from event_brokers.errors import EventBrokersError
 from event_brokers_pika import tls
 from event_brokers_pika.parameters import place
 
@@ -47,7 +47,7 @@ def meaning(
     parameters: pika.ConnectionParameters,
     confirmed: Iterable[str] = (),
     rights_on_queue: str = "configure and write",
-) -> PublishError:
+) -> EventBrokersError:
     """Return the error that tells the core what to do.
 
     Parameters:
