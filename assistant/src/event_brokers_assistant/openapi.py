@@ -12,7 +12,12 @@ from event_brokers import Status
 from event_brokers_assistant.events import KnownEvent
 from event_brokers_assistant.failures import VERSION
 from event_brokers_assistant.http_endpoints import VERBOSITIES
-from event_brokers_assistant.request_bodies import MessageBody, WebhookBody
+from event_brokers_assistant.request_bodies import (
+    CONVERSATION_NAME,
+    EVENT_TYPE,
+    MessageBody,
+    WebhookBody,
+)
 from event_brokers_assistant.streaming import StreamStatus
 
 _Schema = dict[str, Any]
@@ -132,8 +137,7 @@ _CONVERSATION: tuple[_Schema, ...] = (
         "name": "conversation_id",
         "in": "path",
         "required": True,
-        "description": "printable, without a blank at either end",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", **CONVERSATION_NAME},
     },
     {
         "name": "include_events",
@@ -188,12 +192,7 @@ def _schemas() -> dict[str, Any]:
         "Event": {"anyOf": [*names, _reference("UnknownEvent")]},
         "UnknownEvent": _members(
             {
-                "event": {
-                    "type": "string",
-                    "minLength": 1,
-                    "maxLength": 255,
-                    "not": {"enum": list(_TYPES)},
-                }
+                "event": {"type": "string", **EVENT_TYPE, "not": {"enum": list(_TYPES)}},
             },
             description="An event of a type of the application's own, kept as it is.",
         ),

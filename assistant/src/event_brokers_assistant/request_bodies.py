@@ -15,9 +15,15 @@ from event_brokers_assistant.nesting import is_deeper
 BODY_BYTES = 1024**2
 DEEPEST = 100
 
-_Name = Annotated[
-    str, Meta(extra_json_schema={"minLength": 1, "maxLength": 255, "description": "printable"})
-]
+_PRINTABLE = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"
+# as `checked_sender_id` has it, for whoever reads the description of the API
+CONVERSATION_NAME = {
+    "maxLength": 255,
+    "pattern": f"^{_PRINTABLE}(({_PRINTABLE}| )*{_PRINTABLE})?$",
+    "description": "printable, without a blank at either end",
+}
+EVENT_TYPE = {"maxLength": 255, "pattern": f"^({_PRINTABLE}| )+$", "description": "printable"}
+_Name = Annotated[str, Meta(extra_json_schema=CONVERSATION_NAME)]
 
 
 class WebhookBody(msgspec.Struct):

@@ -11,6 +11,7 @@ from functools import wraps
 from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ from event_brokers_assistant.request_bodies import BODY_BYTES
 from event_brokers_assistant.stores import TrackerStore
 
 RETRY_SECONDS = 1.0
+_CONVERSATION = "/conversations/{conversation_id:conversation}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -71,7 +73,6 @@ def _routes(endpoints: Endpoints, token: str | None) -> list[Route]:
         return endpoint if token is None else _guarded(endpoint, token)
 
     described = openapi.document(has_token=token is not None)
-    conversation = "/conversations/{conversation_id:path}"
     return [
         Route("/", endpoints.page),
         Route("/openapi.json", _constant(described)),
@@ -79,10 +80,19 @@ def _routes(endpoints: Endpoints, token: str | None) -> list[Route]:
         Route("/status", guarded(endpoints.status)),
         Route("/webhooks/rest", endpoints.channel_health),
         Route("/webhooks/rest/webhook", endpoints.webhook, methods=["POST"]),
-        Route(f"{conversation}/tracker/events", guarded(endpoints.append), methods=["POST"]),
-        Route(f"{conversation}/tracker", guarded(endpoints.tracker)),
-        Route(f"{conversation}/messages", guarded(endpoints.log), methods=["POST"]),
+        Route(f"{_CONVERSATION}/tracker/events", guarded(endpoints.append), methods=["POST"]),
+        Route(f"{_CONVERSATION}/tracker", guarded(endpoints.tracker)),
+        Route(f"{_CONVERSATION}/messages", guarded(endpoints.log), methods=["POST"]),
     ]
+
+
+class _Conversation(PathConvertor):
+    """Any text, slashes and line ends as well: the agent says in words which names it refuses."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("conversation", _Conversation())
 
 
 def _constant(document: object) -> _Endpoint:
