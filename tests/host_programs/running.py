@@ -207,4 +207,3 @@ def ended(process: subprocess.Popen[str], seconds: float = DEADLINE_SECONDS) -> 
 def _signal_all(process: subprocess.Popen[str], number: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-
