@@ -6,14 +6,13 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from event_brokers import ConfigurationError, DeadLetter, Event, SpoolError
-from event_brokers.errors import EventBrokersError
+from event_brokers import ConfigurationError, DeadLetter, Event
 from event_brokers.queues.spool import Spool
 from scripted_broker import ScriptedBroker
 from spools import BATCH_BYTES, an_event, ids, open_spool
@@ -235,5 +234,3 @@ def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
     with again.start(spool=str(tmp_path / "spool")) as broker:
         accepted.append(broker.publish({"n": 5}))
     assert again.ids()[-len(accepted) :] == accepted[-len(again.ids()) :]
-
-
