@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,3 +79,22 @@ def fill_up(disk: Path) -> Path:
     with file.open("wb", buffering=0) as opened:
         accept_until(OSError, lambda _: opened.write(bytes(4096)))
     return file
+
+
+@contextmanager
+def run_elsewhere(program: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program in another process, which ends when nothing more comes into it.
+
+    Parameters:
+        program: in Python; may import what the tests may.
+        words: `sys.argv[1:]`.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.communicate(timeout=60)
