@@ -15,6 +15,7 @@ from event_brokers.queues.spool.inherited import leave_alone
 from event_brokers.queues.spool.own_files import make_folder, open_own, refuse_unsafe
 from event_brokers.wording import system_reason
 
+BALLAST = "ballast"
 DATA = "data"  # a folder of its own, so that the file moves together with its log
 _BUSY_SECONDS = 4.0  # for programs that are not ours and hold the file without our lock
 _LEAST_ROOM_BYTES = 128 * 1024
@@ -264,8 +265,9 @@ def _make(path: Path) -> None:
     make_folder(path.parent.parent)
     refuse_unsafe(path.parent)
     make_folder(path.parent)
-    for beside in (f"{path.name}-wal", f"{path.name}-shm"):
-        refuse_unsafe(path.with_name(beside))
+    beside = (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
+    for other in (*beside, path.parent.parent / BALLAST):
+        refuse_unsafe(other)
     try:
         descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
