@@ -31,10 +31,10 @@ from event_brokers import (
     plugins,
 )
 from event_brokers.plugins import Plugin
+from event_brokers.queues.spool import Spool
 from event_brokers.rasa import RasaEventBroker
 from event_brokers.rasa import broker as rasa_broker
 from event_brokers.rasa.section import TYPE as RASA_TYPE
-from event_brokers.spool import Spool
 from scripted_broker import ScriptedBroker
 from waiting import wait_until
 
