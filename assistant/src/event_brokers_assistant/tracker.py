@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from event_brokers import InvalidEvent
-from event_brokers.event import new_id
+from event_brokers.event_ids import new_id
 from event_brokers_assistant.applied_events import applied_events
 from event_brokers_assistant.events import (
     ActionExecuted,
@@ -244,7 +244,9 @@ class DialogueStateTracker:
     def _apply_message(self, event: UserUttered) -> None:
         self.latest_message = event
         self.followup_action = None
-        self._entities = list((event.parse_data or {}).get("entities") or [])
+        found = (event.parse_data or {}).get("entities")
+        # what somebody else has understood may be any JSON
+        self._entities = list(found) if isinstance(found, list) else []
 
     def _apply_action(self, event: ActionExecuted) -> None:
         name = {"action_name": event.name} if event.name else {"action_text": event.action_text}

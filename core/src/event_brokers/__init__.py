@@ -10,9 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from event_brokers.broker import EventBroker, Status, connect
-    from event_brokers.buffer import DeadLetter
-    from event_brokers.consumer import Consumer, ReceivedEvent, consume
+    from event_brokers.broker import EventBroker, connect
+    from event_brokers.consumer import Consumer, consume
     from event_brokers.errors import (
         BrokerClosed,
         BrokerUnavailable,
@@ -25,10 +24,12 @@ if TYPE_CHECKING:
         SpoolError,
         UndeliveredEvents,
     )
-    from event_brokers.event import Event
+    from event_brokers.event import Event, ReceivedEvent
     from event_brokers.hookspecs import hookimpl
     from event_brokers.options import Options
+    from event_brokers.queues.protocol import DeadLetter
     from event_brokers.secret import Secret, SecretUrl
+    from event_brokers.status import Status
 
 __all__ = [
     "BrokerClosed",
@@ -57,14 +58,14 @@ __all__ = [
 
 _MODULES = {
     "Consumer": "consumer",
-    "DeadLetter": "buffer",
+    "DeadLetter": "queues.protocol",
     "Event": "event",
     "EventBroker": "broker",
     "Options": "options",
-    "ReceivedEvent": "consumer",
+    "ReceivedEvent": "event",
     "Secret": "secret",
     "SecretUrl": "secret",
-    "Status": "broker",
+    "Status": "status",
     "connect": "broker",
     "consume": "consumer",
     "hookimpl": "hookspecs",
@@ -78,3 +79,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

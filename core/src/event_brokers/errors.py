@@ -68,8 +68,18 @@ class BrokerUnavailable(PublishError):
     """Not delivered, or not known: the core reconnects and sends the unconfirmed again."""
 
 
-class ConfigurationError(PublishError):
-    """A person must change something; events are kept and tried again slowly."""
+class ConfigurationError(EventBrokersError):
+    """A person must change something; events are kept and tried again slowly.
+
+    Parameters:
+        message: one lower-case clause without a full stop that names the option and the way out.
+        confirmed: where `publish` raises it, ids of the events of the batch that the broker did
+            confirm.
+    """
+
+    def __init__(self, message: str, confirmed: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.confirmed = frozenset(confirmed)
 
 
 class PluginError(ConfigurationError):
@@ -84,6 +94,7 @@ class RejectedEvents(PublishError):
             without saying which event: the core then narrows the batch to find it.
         message: why, for the events that `reasons` does not name.
         confirmed: ids of the events of the batch that the broker did confirm.
+        reconnect: whether the connection is used up, so that the core makes a new one.
     """
 
     def __init__(
@@ -91,6 +102,8 @@ class RejectedEvents(PublishError):
         reasons: Mapping[str, str],
         message: str = "the broker refuses the event",
         confirmed: Iterable[str] = (),
+        reconnect: bool = False,
     ) -> None:
         super().__init__(next(iter(reasons.values()), message), confirmed)
         self.reasons = dict(reasons)
+        self.reconnect = reconnect

@@ -1,18 +1,17 @@
-"""The Event that travels from `publish` to the broker; the only place that makes JSON."""
+"""The Event that travels from `publish` to the broker, and comes back; the only place for JSON."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from event_brokers.errors import InvalidEvent
+from event_brokers.event_ids import new_id
+from event_brokers.headers import checked, weight, without_control_characters
 
 _ID_BYTES = 255  # an AMQP short string, the narrowest place an id has to fit
 _encode = msgspec.json.Encoder().encode
@@ -28,6 +27,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         sender_id: the conversation, where the dictionary names one; the key for ordering.
         type: the dictionary's `event`, such as "user" or "bot", where it has one.
         timestamp: the dictionary's `timestamp`, seconds since 1970, where it has one.
+        given_headers: what the caller wants to travel beside the body.
     """
 
     id: str
@@ -35,21 +35,29 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     sender_id: str | None = None
     type: str | None = None
     timestamp: float | None = None
+    given_headers: dict[str, str] = {}
 
     @classmethod
-    def from_dict(cls, event: Mapping[str, Any], event_id: str | None = None) -> Event:
+    def from_dict(
+        cls,
+        event: Mapping[str, Any],
+        event_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Event:
         """Return the event that carries a dictionary, which is not looked at again afterwards.
 
         Parameters:
             event: what the application hands over; any JSON object.
             event_id: the event's id, 1 to 255 bytes of UTF-8; a new UUIDv7 if None.
+            headers: text to text, to travel beside the body.
 
         Raises:
             InvalidEvent: JSON cannot say it (NaN, infinity, lone surrogates, other types than
-                dict, list, tuple, str, int, float, bool and None), or the id is not usable.
+                dict, list, tuple, str, int, float, bool and None), or the id or a header is not
+                usable.
         """
         if not isinstance(event, dict):
-            raise InvalidEvent(f"event: {_type_name(event)} is not a dictionary")
+            event = _dictionary(event)
         body = _to_json(event)
         return cls(
             id=new_id() if event_id is None else _checked_id(event_id),
@@ -57,15 +65,67 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             sender_id=_text(event.get("sender_id")),
             type=_text(event.get("event")),
             timestamp=_seconds(event.get("timestamp")),
+            given_headers=checked(headers),
         )
 
     @property
     def headers(self) -> dict[str, str]:
         """What travels beside the body where a broker has headers."""
-        headers = {"event_id": self.id}
+        headers = {**self.given_headers, "event_id": self.id}
         if self.type is not None:
-            headers["event_type"] = self.type
+            headers["event_type"] = without_control_characters(self.type)
         return headers
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes: those of its body and of the headers that were given."""
+        return len(self.body) + (weight(self.given_headers) if self.given_headers else 0)
+
+    def __repr__(self) -> str:
+        # a plugin's f-string must not carry a conversation into a log
+        return f"Event(id={self.id!r}, type={self.type!r}, {self.size} bytes)"
+
+
+class ReceivedEvent(msgspec.Struct, frozen=True):
+    """One message as it came from a broker.
+
+    Attributes:
+        body: the bytes that were published.
+        origin: where it stood: "topic 'x', partition 0, offset 12".
+        id: the event's id; None where whoever published it gave none.
+        headers: what travelled beside the body, where the broker has headers.
+        event: the dictionary; None where the body is none.
+        problem: why the body is no event, without its content; None where it is one.
+    """
+
+    body: bytes
+    origin: str
+    id: str | None = None
+    headers: dict[str, str] = {}
+    event: dict[str, Any] | None = None
+    problem: str | None = None
+
+    @classmethod
+    def from_body(
+        cls,
+        body: bytes,
+        origin: str,
+        id: str | None = None,  # noqa: A002 - the attribute's name
+        headers: Mapping[str, str] | None = None,
+    ) -> ReceivedEvent:
+        """Return the event that a body is; one that is no event keeps its bytes and the reason.
+
+        Parameters:
+            body: as received.
+            origin: where it stood, in words.
+            id: the event's id, where there was one.
+            headers: what travelled beside the body.
+        """
+        event, problem = parse(body)
+        return cls(body, origin, id, dict(headers or {}), event, problem)
+
+    def __repr__(self) -> str:
+        return f"ReceivedEvent(id={self.id!r}, origin={self.origin!r}, {len(self.body)} bytes)"
 
 
 def parse(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
@@ -85,6 +145,12 @@ def parse(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
     if not isinstance(event, dict):
         return None, f"JSON, but {_type_name(event)} and no object"
     return event, None
+
+
+def _dictionary(event: object) -> dict[str, Any]:
+    if not isinstance(event, Mapping):
+        raise InvalidEvent(f"event: {_type_name(event)} is not a dictionary")
+    return dict(event)
 
 
 def _text(value: object) -> str | None:
@@ -112,7 +178,7 @@ def _checked_id(event_id: object) -> str:
     if event_id != event_id.strip():
         # MySQL compares without blanks at the end, and would take two ids for one
         raise InvalidEvent("event_id: give text that neither begins nor ends with a blank")
-    return event_id
+    return str.__str__(event_id)
 
 
 def _to_json(event: dict[str, Any]) -> bytes:
@@ -168,48 +234,3 @@ def _plain_text(text: str, path: str) -> str:
 def _type_name(value: object) -> str:
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
-class _TimeOrderedIds:
-    """Makes UUIDv7 as in RFC 9562, section 6.2.
-
-    The 74 bits behind the time are random for the first id of a millisecond and count up for the
-    others, so that ids of one process sort in the order in which they were made.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._milliseconds = 0
-        self._counter = 0
-
-    def new(self) -> str:
-        with self._lock:
-            now = time.time_ns() // 1_000_000
-            # a clock that was set back must not bring back ids that are behind us
-            if now > self._milliseconds:
-                self._milliseconds = now
-                # the highest of the 74 bits stays free, so that counting up has room
-                self._counter = int.from_bytes(os.urandom(10), "big") >> 7
-            else:
-                self._counter += 1
-            milliseconds, counter = self._milliseconds, self._counter
-        high, low = counter >> 62, counter & ((1 << 62) - 1)
-        text = f"{milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-_ids = _TimeOrderedIds()
-
-
-def new_id() -> str:
-    """Return a new UUIDv7; later ids of one process sort behind earlier ones."""
-    return _ids.new()
-
-
-def _forget_ids_after_fork() -> None:
-    global _ids
-    _ids = _TimeOrderedIds()
-
-
-if hasattr(os, "register_at_fork"):  # Windows knows no fork
-    os.register_at_fork(after_in_child=_forget_ids_after_fork)

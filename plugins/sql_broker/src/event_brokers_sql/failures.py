@@ -6,7 +6,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from event_brokers import BrokerUnavailable, ConfigurationError, RejectedEvents
-from event_brokers.errors import PublishError
+from event_brokers.errors import EventBrokersError
 from event_brokers_sql.address import place
 
 # MySQL's numbers: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
@@ -34,7 +34,7 @@ _SQLITE_CONFIGURATION = {
 }
 
 
-def meaning(error: SQLAlchemyError, url: URL) -> PublishError:
+def meaning(error: SQLAlchemyError, url: URL) -> EventBrokersError:
     """Return the error that tells the core what to do, for an error of the database.
 
     Parameters:
