@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
 
 
+NOTHING = Counts(0, 0, 0, 0, None)  # what is counted where there is no spool
+
+
 @contextmanager
 def open_spool(settings: Settings) -> Iterator[Spool]:
     """Hand out the spool, and close it.
@@ -48,7 +51,7 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
 def counts(settings: Settings) -> Counts:
     """Return what the spool counts; nothing where there is none."""
     if not _is_there(settings):
-        return Counts(0, 0, 0, 0, None)
+        return NOTHING
     with open_spool(settings) as spool:
         return spool.counts()
 

@@ -160,6 +160,20 @@ def export(output: Output, endpoints_file: str, file: str) -> ExitCode:
     return ExitCode.EX_OK
 
 
+@command.command("forget-places")
+@endpoints_option
+@takes_output
+def forget_places(output: Output, endpoints_file: str) -> ExitCode:
+    """Forget which queues this spool has delivered to, so that a missing one is made anew."""
+    with _opened(output, endpoints_file) as spool:
+        forgotten = sorted(spool.used_places())
+        spool.forget_places()
+    output.document["forgotten"] = forgotten
+    names = f": {', '.join(forgotten)}" if forgotten else ""
+    output.say(f"{len(forgotten)} places forgotten{names}")
+    return ExitCode.EX_OK
+
+
 @contextmanager
 def _opened(output: Output, endpoints_file: str) -> Iterator[Spool]:
     settings = endpoints.read(endpoints_file)

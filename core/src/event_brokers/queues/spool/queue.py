@@ -63,7 +63,7 @@ class Spool:
         self._places: frozenset[str] = frozenset()
         try:
             make_folder(folder)
-            self._file.change(Request(self._ownership.claim))
+            self._file.change(Departure(self._ownership.claim))
         except SpoolError as error:
             self._file.close()
             raise ConfigurationError(f"event_broker.delivery.spool: {error}") from error
