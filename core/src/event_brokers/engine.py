@@ -150,6 +150,7 @@ class Engine:
 
     def after_fork_in_child(self) -> None:
         """Begin anew, with nothing in memory, when the child first uses this broker."""
+        fork.watch(self)
         for running in self._running:
             running.queue.after_fork_in_child()
         if not self._at_end:
