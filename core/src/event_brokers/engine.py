@@ -65,6 +65,8 @@ class Engine:
             timeout: seconds; None waits for ever.
             is_cancelled: asked four times a second; ends the waiting.
         """
+        if self._at_end:
+            return self._at_end[0]  # nobody delivers any more
         running = self._use()
         running.queue.wake()
         # on the thread that delivers, waiting for it would never end
