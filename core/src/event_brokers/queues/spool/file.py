@@ -173,15 +173,16 @@ class SpoolFile:
             if request.claim():
                 raise SpoolError(f"'{self._folder}': {self._what_is_in_the_way(worker)}")
             self._wait_for_answer(worker, request)
-        try:
+        failure = request.error
+        if failure is None or isinstance(failure, _OWN_ERRORS):
             return request.result()
-        except _OWN_ERRORS:
-            raise
         # not the error itself: others may be told the same, on their threads
-        except SpoolError as error:
-            raise SpoolError(str(error)) from error
-        except BaseException as error:
-            raise SpoolError(f"'{self._folder}': failed: {type(error).__name__}") from error
+        raise SpoolError(self._say(failure)) from failure
+
+    def _say(self, failure: BaseException) -> str:
+        if isinstance(failure, SpoolError):
+            return str(failure)
+        return f"'{self._folder}': failed: {type(failure).__name__}"
 
     def _wait_for_answer(self, worker: Worker, request: Request[Any]) -> None:
         while not request.wait(_LOOK_SECONDS):
