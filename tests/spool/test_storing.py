@@ -5,8 +5,9 @@ from __future__ import annotations
 import ctypes
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from event_brokers.event import Event
 from event_brokers.queues.spool import Spool, tables
 from event_brokers.queues.spool.database import Transaction
 from event_brokers.queues.spool.file_lock import FileLock
+from event_brokers.queues.spool.request import Inbox
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool
 from waiting import wait_until
 
@@ -39,6 +41,7 @@ def together(spool: Spool, folder: Path, calls: list[Callable[[], object]]) -> l
         what each of them returned or raised.
     """
     ends: list[object] = [None] * len(calls)
+    inbox = spool._file._storing._inbox
 
     def make(number: int) -> None:
         try:
@@ -47,14 +50,23 @@ def together(spool: Spool, folder: Path, calls: list[Callable[[], object]]) -> l
             ends[number] = error
 
     threads = [threading.Thread(target=make, args=(number,)) for number in range(len(calls))]
-    inbox = spool._file._storing._inbox
     with locked(folder):
         for count, thread in enumerate(threads, 1):
             thread.start()
-            wait_until(lambda count=count: inbox._arrived.qsize() + len(inbox._waiting) == count)
+            wait_until(partial(is_waiting_for, inbox, count))
     for thread in threads:
         thread.join(20)
     return ends
+
+
+def is_waiting_for(inbox: Inbox, count: int) -> bool:
+    """Return whether so many requests wait."""
+    return inbox._arrived.qsize() + len(inbox._waiting) == count
+
+
+def appending(spool: Spool, numbers: Iterable[int]) -> list[Callable[[], object]]:
+    """Return a call for each of the numbers."""
+    return [partial(spool.append, [an_event(number)], 0) for number in numbers]
 
 
 @pytest.fixture
@@ -76,12 +88,7 @@ def test_threads_that_append_at_once_share_commits(tmp_path: Path, commits: list
     spool = open_spool(tmp_path / "spool")
     commits.clear()
 
-    def append(number: int) -> Callable[[], object]:
-        return lambda: spool.append([an_event(number)], 0)
-
-    assert (
-        together(spool, tmp_path / "spool", [append(number) for number in range(8)]) == [None] * 8
-    )
+    assert together(spool, tmp_path / "spool", appending(spool, range(8))) == [None] * 8
     assert len(commits) == 1
     assert sorted(ids(drain(spool))) == [f"e{number:06}" for number in range(8)]
     spool.close()
@@ -127,7 +134,7 @@ def test_a_commit_that_fails_fails_for_all_that_shared_it(
         ends = together(
             spool,
             tmp_path / "spool",
-            [lambda number=number: spool.append([an_event(number)], 0) for number in (1, 2)],
+            appending(spool, (1, 2)),
         )
     for number, end in enumerate(ends, 1):
         assert isinstance(end, SpoolError)
@@ -159,7 +166,7 @@ def test_whatever_is_raised_amid_storing_is_told_to_its_caller_alone(
         ends = together(
             spool,
             tmp_path / "spool",
-            [lambda number=number: spool.append([an_event(number)], 0) for number in (1, 2, 3)],
+            appending(spool, (1, 2, 3)),
         )
     assert isinstance(ends[1], SpoolError)
     assert ends[1].event_ids == ("e000002",)

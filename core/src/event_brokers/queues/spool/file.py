@@ -44,19 +44,19 @@ class SpoolFile:
         self._reader = Reader(self._database.path)
         self._start()
 
-    def change(self, request: Request[_Found], patience: float = PATIENCE_SECONDS) -> _Found:
+    def change(self, request: Request[_Found], patience: float = 0.0) -> _Found:
         """Let a request change the file, and return its result.
 
         Parameters:
             request: its work is given the connection, in a transaction.
-            patience: seconds to wait for it to begin.
+            patience: seconds to wait for it to begin, where they are more than PATIENCE_SECONDS.
 
         Raises:
             SpoolError: nothing was changed, or nobody knows.
             QueueFull: as the work has raised it.
             ConfigurationError: as the work has raised it.
         """
-        return self._ask(self._storing, request, patience)
+        return self._ask(self._storing, request, max(patience, PATIENCE_SECONDS))
 
     def leave(self, request: Request[Any]) -> None:
         """Let a request change the file later, without waiting for it."""
