@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("wheels")
 
 NEEDS = {
     "event-brokers": {"importlib-metadata", "msgspec", "pluggy", "PyYAML"},
-    "event-brokers-assistant": {"event-brokers", "SQLAlchemy", "starlette", "uvicorn"},
+    "event-brokers-assistant": {"event-brokers", "starlette", "uvicorn"},
     "event-brokers-kafka": {"event-brokers", "kafka-python"},
     "event-brokers-pika": {"event-brokers", "pika"},
     "event-brokers-sql": {"event-brokers", "SQLAlchemy"},

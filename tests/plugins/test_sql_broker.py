@@ -27,10 +27,10 @@ from event_brokers import (
     RejectedEvents,
     endpoints,
 )
-from event_brokers_sql import SQLOptions, SQLProducer, address
+from event_brokers_sql import SQLOptions, SQLProducer, drivers
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.hooks import check, connect
-from servers import PostgreSQL
+from servers import MariaDB, PostgreSQL
 from servers.proxy import Proxy
 from waiting import wait_until
 
@@ -338,8 +338,8 @@ LOCK = {
 
 def test_a_lock_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no mistake of anybody: tried again until the lock is gone."""
-    monkeypatch.setattr(address, "_CONNECT_SECONDS", 1)
-    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
     with connected(database.options()) as opened:
         with database.transaction() as execute:
             execute(LOCK[database.dialect])
@@ -411,7 +411,7 @@ def test_a_network_that_falls_silent_amid_a_batch_leaves_no_lock(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     """Whatever part of a message has arrived: the next session ends the one that waits for more."""
-    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
     server, table = postgresql, f"events_{uuid4().hex[:12]}"
     events = [an_event(number, text="x" * 1000) for number in range(1000)]
     with Proxy(server.port) as proxy:
@@ -428,6 +428,36 @@ def test_a_network_that_falls_silent_amid_a_batch_leaves_no_lock(
         with connected(endpoints.read(section).options) as opened:
             opened.publish(events)
     assert server.query(f"SELECT COUNT(*) FROM {table}") == [(1000,)]
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_what_was_given_up_on_one_server_is_ended_on_that_server(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects to another server in between takes nothing away from it."""
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
+    events = [an_event(number, text="x" * 1000) for number in range(1000)]
+    with Proxy(postgresql.port) as proxy, PostgreSQL() as other:
+        section = section_of(postgresql) | {"port": proxy.port}
+        with connected(endpoints.read(section).options) as opened:
+            proxy.silence_after(50_000)
+            with pytest.raises(BrokerUnavailable, match="did not answer in time"):
+                opened.publish(events)
+        proxy.speak()
+        with connected(endpoints.read(section_of(other)).options) as opened:
+            opened.publish(events)
+        with connected(endpoints.read(section).options) as opened:
+            opened.publish(events)
+    assert postgresql.query(f"SELECT COUNT(*) FROM {section['table']}") == [(1000,)]
+
+
+def section_of(server: PostgreSQL | MariaDB) -> dict[str, Any]:
+    """Return a section with a table that does not exist yet."""
+    return {
+        "type": "sql", "dialect": server.name, "host": server.host, "port": server.port,
+        "username": server.username, "password": server.password, "db": server.db,
+        "table": f"events_{uuid4().hex[:12]}",
+    }  # fmt: skip
 
 
 def test_several_that_start_at_once_make_one_table(database: Database) -> None:
@@ -640,6 +670,39 @@ def test_the_drivers_own_options_reach_it(postgresql: PostgreSQL) -> None:
         opened.publish([an_event(1)])
         names = postgresql.query("SELECT application_name FROM pg_stat_activity")
     assert ("our-bot",) in names
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_the_drivers_own_options_come_before_the_plugins(postgresql: PostgreSQL) -> None:
+    """A search_path keeps its effect beside the plugin's deadlines, and one may be another."""
+    schema = f"s_{uuid4().hex[:12]}"
+    postgresql.query(f"CREATE SCHEMA {schema}")
+    query = {"options": f"-c search_path={schema} -c lock_timeout=3s", "connect_timeout": "3"}
+    section = section_of(postgresql) | {"query": query, "table": "events"}
+    with connected(endpoints.read(section).options) as opened:
+        opened.publish([an_event(1)])
+        with opened._database.session() as session:
+            shown = [
+                session.exec_driver_sql(f"SHOW {name}").scalar()
+                for name in ("lock_timeout", "statement_timeout")
+            ]
+            driver = session.connection.driver_connection
+            assert driver is not None
+            assert driver.info.get_parameters()["connect_timeout"] == "3"
+    assert shown == ["3s", "20s"]
+    assert postgresql.query(f"SELECT COUNT(*) FROM {schema}.events") == [(1,)]
+
+
+@pytest.mark.xdist_group("mariadb")
+def test_the_first_statement_of_a_user_is_executed_too(mariadb: MariaDB) -> None:
+    """Beside the plugin's own, whichever of both it is that waits for locks."""
+    section = section_of(mariadb) | {"query": {"init_command": "SET SESSION max_error_count=7"}}
+    with (
+        connected(endpoints.read(section).options) as opened,
+        opened._database.session() as session,
+    ):
+        found = session.exec_driver_sql("SELECT @@max_error_count, @@innodb_lock_wait_timeout")
+        assert found.one() == (7, 20)
 
 
 @pytest.mark.parametrize(

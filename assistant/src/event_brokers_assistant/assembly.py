@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from event_brokers import ConfigurationError, EventBroker, endpoints, section
 from event_brokers.buffer import Counts
@@ -11,10 +14,13 @@ from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings
 from event_brokers.section import EVENT_BROKER, Section
 from event_brokers_assistant.agent import Agent
+from event_brokers_assistant.errors import WITHOUT_SQL
 from event_brokers_assistant.model import Model
-from event_brokers_assistant.options import InMemoryTrackerStoreOptions, SQLTrackerStoreOptions
-from event_brokers_assistant.sql_store import SQLTrackerStore
+from event_brokers_assistant.options import InMemoryTrackerStoreOptions
 from event_brokers_assistant.stores import InMemoryTrackerStore, TrackerStore
+
+if TYPE_CHECKING:
+    from event_brokers_assistant.sql_store import SQLTrackerStore
 
 TRACKER_STORE = "tracker_store"
 _SQL = ("sql", "sqltrackerstore")
@@ -124,23 +130,22 @@ def _store(given: Section | None, broker: EventBroker | None) -> tuple[TrackerSt
         raise given.error(
             f"'{kind}' is not served; give SQL or InMemory, or leave the section out", "type"
         )
-    return _sql_store(endpoints.read_options(given, SQLTrackerStoreOptions), broker, given)
+    return _open_sql_store(given, broker)
 
 
-def _sql_store(
-    options: SQLTrackerStoreOptions, broker: EventBroker | None, given: Section
-) -> tuple[TrackerStore, str]:
+def _open_sql_store(given: Section, broker: EventBroker | None) -> tuple[TrackerStore, str]:
+    module = _import_sql_store(given)
+    options = endpoints.read_options(given, module.SQLTrackerStoreOptions)
     try:
-        store = SQLTrackerStore(
-            dialect=options.dialect,
-            host=options.url.reveal() if options.url else None,
-            port=options.port,
-            db=options.db,
-            username=options.username,
-            password=options.password.reveal() if options.password else None,
-            query=options.query,
-            event_broker=broker,
-        )
+        store: SQLTrackerStore = module.SQLTrackerStore(options=options, event_broker=broker)
     except ConfigurationError as error:
         raise ConfigurationError(f"{given.file}: {error}") from error.__cause__
     return store, f"in {store.place}"
+
+
+def _import_sql_store(given: Section) -> ModuleType:
+    """Return the module of the SQL store; whoever keeps conversations in memory needs none."""
+    try:
+        return import_module("event_brokers_assistant.sql_store")
+    except ModuleNotFoundError as error:
+        raise given.error(WITHOUT_SQL, "type") from error

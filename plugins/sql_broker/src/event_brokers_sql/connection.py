@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from event_brokers import Event
 from event_brokers_sql import schema
-from event_brokers_sql.address import database_file, place
-from event_brokers_sql.database import Database
+from event_brokers_sql.engine import Database
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.packet import largest_statement, refuse_too_large
 
@@ -36,11 +34,11 @@ class Connection:
         self._table = schema.events_table(options.table)
         self._database = Database(options)
         try:
-            with self._database.first_session() as connection:
+            with self._database.session() as connection:
                 schema.prepare(connection, self._table)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
-                self._json = _as_it_is if unicode else _in_ascii
+                self._json = _keep_characters if unicode else _escape_characters
         except BaseException:
             self._database.close()
             raise
@@ -55,11 +53,11 @@ class Connection:
             BrokerUnavailable: not stored, or not known.
         """
         refuse_too_large(events, self._largest)
-        rows = [_row(event, self._json(event.body)) for event in events]
+        rows = [_make_row(event, self._json(event.body)) for event in events]
         with self._database.transaction() as connection:
             statement = _insert_unless_stored(self._table, connection.dialect.name)
             if statement is None:
-                rows = _not_stored(connection, self._table, rows)
+                rows = _select_missing(connection, self._table, rows)
                 statement = sqlalchemy.insert(self._table)
             if rows:
                 connection.execute(statement, rows)
@@ -69,49 +67,16 @@ class Connection:
         self._database.close()
 
 
-def look(options: SQLOptions) -> list[str]:
-    """Return what was found at the database, a sentence each, and change nothing.
-
-    Raises:
-        ConfigurationError: a person must change something.
-        BrokerUnavailable: the database cannot be reached now.
-    """
-    table = schema.events_table(options.table)
-    database = Database(options)
-    file = database_file(database.url)
-    if file is not None and not file.exists():
-        return [f"the file '{file}' is missing; it is made at the first connect"]
-    with closing(database), database.first_session() as connection:
-        return [_connected(connection, database.url), _table_found(connection, table)]
-
-
-def _connected(connection: sqlalchemy.Connection, url: URL) -> str:
-    version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
-    name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
-    server = f"{name.get(connection.dialect.name, connection.dialect.name)} {version}".strip()
-    if url.get_backend_name() == "sqlite":
-        return f"connected to {server}, file {place(url)}"
-    return f"connected to {server} at {place(url)} as '{url.username}', database '{url.database}'"
-
-
-def _table_found(connection: sqlalchemy.Connection, table: Table) -> str:
-    if not schema.exists(connection, table):
-        return f"table '{table.name}' is missing; it is made at the first connect"
-    if schema.missing(connection, table):
-        return f"table '{table.name}' found; the columns it lacks are added at the first connect"
-    return f"table '{table.name}' found"
-
-
-def _as_it_is(body: bytes) -> str:
+def _keep_characters(body: bytes) -> str:
     return body.decode()
 
 
-def _in_ascii(body: bytes) -> str:
+def _escape_characters(body: bytes) -> str:
     """Return the same JSON with an escape for every other character."""
     return json.dumps(json.loads(body), separators=(",", ":"))
 
 
-def _row(event: Event, data: str) -> dict[str, Any]:
+def _make_row(event: Event, data: str) -> dict[str, Any]:
     return {
         "sender_id": event.sender_id,
         "data": data,
@@ -133,7 +98,7 @@ def _insert_unless_stored(table: Table, dialect: str) -> Any:
     return None
 
 
-def _not_stored(
+def _select_missing(
     connection: sqlalchemy.Connection, table: Table, rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     stored: set[str] = set()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table, func, select
 from event_brokers import ReceivedEvent
 from event_brokers.errors import PublishError
 from event_brokers_sql import schema
-from event_brokers_sql.database import Database
+from event_brokers_sql.engine import Database
 from event_brokers_sql.gaps import barrier_for
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.positions import GroupPositions, NoPositions, Occupied, Positions
@@ -43,7 +43,7 @@ def consume(options: SQLOptions, group: str | None, from_start: bool) -> Receive
     table = schema.events_table(options.table)
     positions = NoPositions() if group is None else GroupPositions(table, group)
     with closing(Database(options)) as database:
-        with database.first_session() as connection:
+        with database.session() as connection:
             schema.prepare(connection, table)
             if isinstance(positions, GroupPositions):
                 schema.prepare(connection, positions.table)
@@ -118,11 +118,11 @@ class _Reader:
 
     def _next_rows(self) -> list[Row[Any]]:
         """Return the next rows before which no other can appear."""
-        rows, is_final = self._look()
+        rows, is_final = self._read_some()
         # what has become final was read before it was, and may lack a row
-        return self._look()[0] if is_final else rows
+        return self._read_some()[0] if is_final else rows
 
-    def _look(self) -> tuple[list[Row[Any]], bool]:
+    def _read_some(self) -> tuple[list[Row[Any]], bool]:
         """Return the rows that may be yielded, and whether more have just become final."""
         with self._database.transaction() as connection:
             rows = connection.execute(

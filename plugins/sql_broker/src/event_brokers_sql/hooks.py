@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from event_brokers import Event, ReceivedEvent, hookimpl
 from event_brokers_sql import consumer
-from event_brokers_sql.connection import Connection, look
+from event_brokers_sql.connection import Connection
+from event_brokers_sql.inspection import inspect
 from event_brokers_sql.options import SQLOptions
 
 
@@ -37,7 +38,7 @@ def options_class() -> type[SQLOptions]:
 @hookimpl
 def check(options: SQLOptions) -> Sequence[str]:
     """Look at the database and the table, and change nothing."""
-    return look(options)
+    return inspect(options)
 
 
 @hookimpl
