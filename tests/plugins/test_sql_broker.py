@@ -142,14 +142,14 @@ def an_event(number: int = 0, **more: Any) -> Event:
 @contextmanager
 def connected(options: SQLOptions) -> Iterator[Connection]:
     """Hand out a connection as the core gets it, and close it."""
-    with closing(connect(options)) as opened:
+    with closing(connect(options, set())) as opened:
         yield opened
 
 
 def refusal(options: SQLOptions) -> str:
     """Return the sentence with which a connection is refused."""
     with pytest.raises(ConfigurationError) as caught:
-        connect(options)
+        connect(options, set())
     return str(caught.value)
 
 
@@ -158,10 +158,10 @@ def test_the_table_has_the_columns_of_rasa_and_our_own(database: Database) -> No
     whole = Event.from_dict({"sender_id": "s", "event": "user", "timestamp": 1.5}, "one")
     with connected(database.options()) as opened:
         opened.publish([whole, Event.from_dict({}, "two")])
-    columns = "sender_id, data, event_id, type_name, timestamp"
+    columns = "sender_id, data, event_id, type_name, timestamp, headers"
     assert database.run(f"SELECT {columns} FROM {{t}} ORDER BY id") == [
-        ("s", whole.body.decode(), "one", "user", 1.5),
-        (None, "{}", "two", None, None),
+        ("s", whole.body.decode(), "one", "user", 1.5, None),
+        (None, "{}", "two", None, None, None),
     ]
     first, second = (row[0] for row in database.run("SELECT id FROM {t} ORDER BY id"))
     assert first < second
@@ -189,9 +189,68 @@ def test_an_old_table_that_knows_few_characters_takes_every_event(
     if database.dialect == "mariadb":
         database.run(RASA_TABLE["mariadb"] + " CHARACTER SET latin1")
     text = "Grüße 🙂 \\ \" ' \u2028"
+    headers = {"trace": "Grüße 🙂 \\ \" '"}
     with connected(database.options()) as opened:
-        opened.publish([an_event(1, text=text)])
+        opened.publish([Event.from_dict({"text": text}, headers=headers)])
     assert [body["text"] for _, body in database.stored()] == [text]
+    assert [json.loads(row[0]) for row in database.run("SELECT headers FROM {t}")] == [headers]
+
+
+def test_headers_stand_in_a_column_of_their_own(database: Database) -> None:
+    """As JSON of what was given and of nothing else; NULL where nothing was."""
+    with connected(database.options()) as opened:
+        opened.publish([Event.from_dict({"event": "user"}, "one", {"trace": "a-1", "tenant": "b"})])
+        opened.publish([Event.from_dict({"event": "user"}, "two")])
+    rows = database.run("SELECT event_id, headers FROM {t} ORDER BY id")
+    assert [(event_id, headers and json.loads(headers)) for event_id, headers in rows] == [
+        ("one", {"trace": "a-1", "tenant": "b"}),
+        ("two", None),
+    ]
+
+
+def forget_headers(database: Database) -> None:
+    """Give the table the shape that it had before there were headers."""
+    with connected(database.options()) as opened:
+        opened.publish([an_event(0)])
+    database.run("ALTER TABLE {t} DROP COLUMN headers")
+
+
+def test_a_table_without_headers_gets_the_column(database: Database) -> None:
+    """At the first connect, and no row is lost."""
+    forget_headers(database)
+    assert check(database.options())[-1].endswith("it lacks are added at the first connect")
+    with connected(database.options()) as opened:
+        opened.publish([Event.from_dict({"number": 1}, headers={"trace": "a-1"})])
+    assert database.numbers() == [0, 1]
+    rows = database.run("SELECT headers FROM {t} ORDER BY id")
+    assert rows == [(None,), ('{"trace":"a-1"}',)]
+
+
+@of_servers
+def test_where_the_column_may_not_be_added_events_are_stored_without_headers(
+    database: Database, reader: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With one warning, however often it connects, that says which statement to run."""
+    database.run("DROP TABLE {t}")
+    forget_headers(database)
+    for statement in reader["grants"]:
+        database.run(statement)
+    options = database.options(**login(reader))
+    for number in (1, 2):
+        with connected(options) as opened:
+            opened.publish([Event.from_dict({"number": number}, headers={"trace": "a-1"})])
+    assert database.numbers() == [0, 1, 2]
+    (warning,) = caplog.messages
+    said, _, statement = warning.partition("; run as its owner: ")
+    assert said == (
+        f"sql: table '{database.table}' has no column 'headers' and the user may not add it: "
+        "headers are not stored"
+    )
+    database.run(statement)
+    with connected(options) as opened:
+        opened.publish([Event.from_dict({"number": 3}, headers={"trace": "a-3"})])
+    rows = database.run("SELECT headers FROM {t} ORDER BY id")
+    assert rows == [(None,), (None,), (None,), ('{"trace":"a-3"}',)]
 
 
 @pytest.fixture
@@ -213,8 +272,13 @@ def reader(database: Database) -> Iterator[dict[str, Any]]:
     database.run(RASA_TABLE[database.dialect])
     for statement in granted:
         database.run(statement)
-    yield {"username": user, "password": "bob-canary"}
+    yield {"username": user, "password": "bob-canary", "grants": granted}
     database.run(left)
+
+
+def login(reader: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a user."""
+    return {name: reader[name] for name in ("username", "password")}
 
 
 @of_servers
@@ -222,7 +286,7 @@ def test_a_user_who_may_not_alter_is_told_what_to_run(
     database: Database, reader: dict[str, Any]
 ) -> None:
     """And once the owner has run just that, it works."""
-    sentence = refusal(database.options(**reader))
+    sentence = refusal(database.options(**login(reader)))
     begin = (
         f"event_broker.table: '{database.table}' lacks columns and the user may not add "
         "them; run as its owner: "
@@ -230,7 +294,7 @@ def test_a_user_who_may_not_alter_is_told_what_to_run(
     assert sentence.startswith(begin)
     for statement in sentence.removeprefix(begin).split("; "):
         database.run(statement)
-    with connected(database.options(**reader)) as opened:
+    with connected(database.options(**login(reader))) as opened:
         opened.publish([an_event(1)])
     assert database.numbers() == [1]
 
@@ -247,7 +311,7 @@ def test_a_user_who_may_not_create_is_told_what_to_run(
         other = f"GRANT SELECT, INSERT ON {{t}}_other TO {reader['username']}"
         database.run("CREATE TABLE {t}_other (id INTEGER)")
         database.run(other)
-    sentence = refusal(database.options(**reader))
+    sentence = refusal(database.options(**login(reader)))
     if database.dialect == "mariadb":
         database.run("DROP TABLE {t}_other")
     assert f"'{database.table}' is missing and the user may not make it" in sentence
@@ -296,6 +360,19 @@ def refuse_canaries(database: Database) -> None:
         "CREATE TRIGGER refuse BEFORE INSERT ON {t} WHEN NEW.data LIKE '%canary%' "
         "BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
+
+
+@pytest.mark.xdist_group("mariadb")
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_headers_count_in_what_a_statement_may_take(database: Database) -> None:
+    """An event that fits only without them is refused, alone."""
+    with connected(database.options()) as opened:
+        opened._largest = 100_000  # the server's own cannot be as small as this shows best
+        events = [Event.from_dict({"number": number}) for number in range(3)]
+        heavy = Event.from_dict({"number": 1}, headers={"x": "\u00fc" * 16_000})
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish([events[0], heavy, events[2]])
+    assert list(caught.value.reasons) == [heavy.id]
 
 
 def test_the_core_buries_only_what_the_database_refuses(database: Database) -> None:
@@ -458,6 +535,49 @@ def section_of(server: PostgreSQL | MariaDB) -> dict[str, Any]:
         "username": server.username, "password": server.password, "db": server.db,
         "table": f"events_{uuid4().hex[:12]}",
     }  # fmt: skip
+
+
+def test_a_table_that_was_used_and_is_gone_is_not_made_anew(database: Database) -> None:
+    """Loudly: events are kept, and delivery goes on once the table is back."""
+    with event_brokers.connect(database.section) as broker:
+        broker.publish({"number": 1})
+        broker.flush(30)
+        database.run("DROP TABLE {t}")
+        broker.publish({"number": 2})
+        wait_until(lambda: broker.status().state == "halted")
+        sentence = str(broker.status().last_error)
+        assert f"event_broker.table: '{database.table}' held events of ours and is gone" in sentence
+        database.run(sentence.partition("to go on without them: ")[2])
+        assert broker.flush(60).pending == 0
+    assert database.numbers() == [2]
+
+
+def test_a_file_that_was_used_and_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """It may be on a disk that is not there at the moment."""
+    file, used = tmp_path / "events.db", set[str]()
+    options = endpoints.read({"type": "sql", "db": str(file)}).options
+    for attempt in range(2):
+        with closing(connect(options, used)) as opened:
+            opened.publish([an_event(attempt)])
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=r"the file '.*events\.db' held events of ours"):
+        connect(options, used)
+    assert not file.exists()
+    elsewhere = endpoints.read({"type": "sql", "db": str(tmp_path / "other.db")}).options
+    connect(elsewhere, used).close()
+
+
+def test_memory_is_no_place_that_could_be_lost() -> None:
+    """Every connection to SQLite's memory begins with nothing."""
+    options, used = endpoints.read({"type": "sql", "db": ":memory:"}).options, set[str]()
+    for _ in range(2):
+        connect(options, used).close()
+
+
+def test_the_options_that_say_where_events_go_are_named() -> None:
+    """A spool remembers them; none of them is a secret, nor how to get there."""
+    assert SQLOptions.place == ("dialect", "url", "host", "port", "db", "table")
+    assert {"username", "password", "query"}.isdisjoint(SQLOptions.place)
 
 
 def test_several_that_start_at_once_make_one_table(database: Database) -> None:

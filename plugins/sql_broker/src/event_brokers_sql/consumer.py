@@ -17,6 +17,7 @@ from event_brokers_sql.engine import Database
 from event_brokers_sql.gaps import barrier_for
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.positions import GroupPositions, NoPositions, Occupied, Positions
+from event_brokers_sql.rows import read_row
 
 logger = logging.getLogger("event_brokers")
 
@@ -40,11 +41,10 @@ def consume(options: SQLOptions, group: str | None, from_start: bool) -> Receive
         ConfigurationError: a person must change something.
         BrokerUnavailable: the connection is lost.
     """
-    table = schema.events_table(options.table)
-    positions = NoPositions() if group is None else GroupPositions(table, group)
+    positions = NoPositions() if group is None else GroupPositions(options.table, group)
     with closing(Database(options)) as database:
         with database.session() as connection:
-            schema.prepare(connection, table)
+            table = schema.prepare_events(connection, options.table)
             if isinstance(positions, GroupPositions):
                 schema.prepare(connection, positions.table)
         reader = _Reader(database, table, positions)
@@ -101,7 +101,7 @@ class _Reader:
             while True:
                 rows = self._next_rows()
                 for row in rows:
-                    yield self._received(row)
+                    yield read_row(row, self._table)
                     self._position = row.id
                     self._store_after(_STORE_SECONDS)
                 if rows:
@@ -179,12 +179,3 @@ class _Reader:
         # it is over; whoever consumes next goes on from what was stored at last
         with suppress(PublishError, Occupied), self._database.transaction() as connection:
             self._positions.release(connection, self._position)
-
-    def _received(self, row: Row[Any]) -> ReceivedEvent:
-        headers = {"event_id": row.event_id, "event_type": row.type_name}
-        return ReceivedEvent.from_body(
-            (row.data or "").encode(),
-            f"table '{self._table.name}', id {row.id}",
-            row.event_id,
-            {name: text for name, text in headers.items() if text is not None},
-        )

@@ -12,9 +12,9 @@ from event_brokers_sql.options import SQLOptions
 
 
 @hookimpl
-def connect(options: SQLOptions) -> Connection:
-    """Connect to the database, and make the table where it is missing."""
-    return Connection(options)
+def connect(options: SQLOptions, used: set[str]) -> Connection:
+    """Connect to the database, and make the table where it is missing and always was."""
+    return Connection(options, used)
 
 
 @hookimpl

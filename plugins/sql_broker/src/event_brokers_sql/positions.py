@@ -75,12 +75,12 @@ class GroupPositions:
     """Of one group, in a table that all of its consumers share.
 
     Parameters:
-        events: the table of the events; the positions stand in `<its name>_positions`.
+        events: the name of the table of events; the positions stand in `<name>_positions`.
         group: the group's name.
     """
 
-    def __init__(self, events: Table, group: str) -> None:
-        self.table = _positions_table(f"{events.name}_positions")
+    def __init__(self, events: str, group: str) -> None:
+        self.table = _positions_table(f"{events}_positions")
         self._group = group
         self._me = str(uuid4())
         self._seen: tuple[str | None, int] | None = None
