@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from event_brokers import ConfigurationError
+from event_brokers.plugin import ConfigurationError
+from event_brokers.plugin.network import Address
 from event_brokers_sql.options import DatabaseOptions, split_port
 
 _DRIVERS = {
@@ -17,6 +18,7 @@ _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
 
 
@@ -34,11 +36,18 @@ def database_url(options: DatabaseOptions) -> URL:
     return url
 
 
+def address_of(url: URL) -> Address:
+    """Return where the server listens; port 0 where neither URL nor dialect says which."""
+    default = _PORTS.get(url.get_backend_name(), 0)
+    return Address(url.host or "localhost", url.port or default)
+
+
 def place(url: URL) -> str:
     """Return where the database is, in words that hold no password."""
     if url.get_backend_name() == "sqlite":
         return f"'{url.database or ':memory:'}'"
-    return f"{url.host or 'localhost'}" + (f":{url.port}" if url.port else "")
+    address = address_of(url)
+    return str(address) if address.port else address.host
 
 
 def database_file(url: URL) -> Path | None:

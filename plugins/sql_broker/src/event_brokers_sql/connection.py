@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import URL, Table, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from event_brokers import ConfigurationError, Event
+from event_brokers.plugin import ConfigurationError, Event
 from event_brokers_sql import schema
 from event_brokers_sql.address import database_file, is_in_memory, place
 from event_brokers_sql.engine import Database

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -10,16 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
-from event_brokers import ReceivedEvent
-from event_brokers.errors import PublishError
+from event_brokers.plugin import PublishError, ReceivedEvent, logger
 from event_brokers_sql import schema
 from event_brokers_sql.engine import Database
 from event_brokers_sql.gaps import barrier_for
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.positions import GroupPositions, NoPositions, Occupied, Positions
 from event_brokers_sql.rows import read_row
-
-logger = logging.getLogger("event_brokers")
 
 _AT_ONCE = 500
 _POLL_SECONDS = 0.2

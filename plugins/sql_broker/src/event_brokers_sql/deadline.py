@@ -45,16 +45,21 @@ class Call:
         return time.monotonic() >= self._ends_at
 
     @property
+    def has_session(self) -> bool:
+        """Whether it has come so far as to have a session."""
+        return self._session is not None
+
+    @property
     def has_lost_session(self) -> bool:
         """Whether its session can be used no more."""
-        return self._session is not None and bool(self._session.closed)
+        return self.has_session and bool(self._session.closed)
 
     def hold(self, session: Any, identity: tuple[int, str] | None) -> None:
         """Note which session it uses.
 
         Parameters:
             session: of the driver.
-            identity: of the server's process; None where it is not known.
+            identity: of the server's process; None where it is not PostgreSQL's.
         """
         with self._lock:
             self._session, self.identity = session, identity
@@ -108,7 +113,7 @@ class Deadline:
         try:
             yield call
         except BaseException:
-            if call.has_lost_session and call.identity is not None:
+            if call.identity is not None and call.has_lost_session:
                 _given_up[self._server].add(call.identity)
             raise
         finally:
@@ -117,9 +122,9 @@ class Deadline:
 
     def _begin_session(self, session: Any, record: Any) -> None:
         record.info[_IS_NEW] = True
+        self._calls.current.hold(session, None)
         if not self._is_psycopg:
             return
-        self._calls.current.hold(session, None)
         record.info[_IDENTITY] = session.execute(_WHO).fetchone()
         self._end_given_up(session)
         session.commit()
@@ -137,8 +142,7 @@ class Deadline:
 
     def _take_session(self, session: Any, record: Any, _proxy: object) -> None:
         call: Call = self._calls.current
-        if self._is_psycopg:
-            call.hold(session, record.info[_IDENTITY])
+        call.hold(session, record.info.get(_IDENTITY))
         if record.info.pop(_IS_NEW, False):
             return
         try:
@@ -146,4 +150,5 @@ class Deadline:
         except self._dialect.loaded_dbapi.Error as error:
             if call.is_late:
                 raise
+            call.let_go()
             raise InvalidatePoolError from error  # the pool connects anew

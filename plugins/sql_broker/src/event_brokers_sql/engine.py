@@ -8,15 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from event_brokers import fork
+from event_brokers.plugin import ConfigurationError, EventBrokersError, watch_fork
 from event_brokers_sql.address import database_url, is_in_memory, place
-from event_brokers_sql.deadline import Deadline
+from event_brokers_sql.deadline import Call, Deadline
 from event_brokers_sql.drivers import (
     connect_seconds,
     driver_arguments,
@@ -24,8 +25,11 @@ from event_brokers_sql.drivers import (
     longest_answer,
     with_deadlines,
 )
+from event_brokers_sql.encryption import check_session
 from event_brokers_sql.failures import NoAnswer, translate
+from event_brokers_sql.handshake import find_tls_problem
 from event_brokers_sql.options import DatabaseOptions
+from event_brokers_sql.tls import Tls, find_tls, tls_arguments
 
 __all__ = ["Database", "DatabaseOptions", "NoAnswer", "place"]
 
@@ -52,13 +56,15 @@ class Database:
     ) -> None:
         self.url = database_url(options)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._tls = find_tls(options, self.url)
         if self.is_sqlite:
             sessions, isolation = 1, None
-        self.engine = _make_engine(self.url, sessions, isolation)
+        self.engine = _make_engine(self.url, self._tls, sessions, isolation)
+        event.listen(self.engine, "connect", partial(check_session, options=options, url=self.url))
         self._deadline = Deadline(self.engine, place(self.url), longest_answer())
         self._turn = threading.Lock()
         self._inherited: object = None
-        fork.watch(self)
+        watch_fork(self)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -120,14 +126,21 @@ class Database:
                 yield
             except SQLAlchemyError as error:
                 # without the statement it belongs to
-                raise translate(error, self.url, call.is_late) from None
+                raise self._translate(error, call) from None
+
+    def _translate(self, error: SQLAlchemyError, call: Call) -> EventBrokersError:
+        if self._tls is not None and isinstance(error, DBAPIError) and not call.has_session:
+            problem = find_tls_problem(error, self.url, self._tls)
+            if problem is not None:
+                return ConfigurationError(problem)
+        return translate(error, self.url, call.is_late)
 
 
-def _make_engine(url: URL, sessions: int, isolation: str | None) -> Engine:
+def _make_engine(url: URL, tls: Tls | None, sessions: int, isolation: str | None) -> Engine:
     own: dict[str, Any] = {} if isolation is None else {"isolation_level": isolation}
     engine = create_engine(
         with_deadlines(url),
-        connect_args=driver_arguments(url),
+        connect_args=driver_arguments(url) | tls_arguments(tls, url.get_driver_name()),
         # SQLite's default pools differ with the kind of file; this one serves every kind
         poolclass=sqlalchemy.QueuePool,
         pool_size=sessions,

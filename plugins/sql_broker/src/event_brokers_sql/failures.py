@@ -6,8 +6,12 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as AllInUse
 
-from event_brokers import BrokerUnavailable, ConfigurationError, RejectedEvents
-from event_brokers.errors import EventBrokersError
+from event_brokers.plugin import (
+    BrokerUnavailable,
+    ConfigurationError,
+    EventBrokersError,
+    RejectedEvents,
+)
 from event_brokers_sql.address import place
 
 # MySQL's numbers: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
@@ -84,6 +88,8 @@ def _configuration(error: DBAPIError, url: URL) -> str | None:
         state in _DATABASE_STATES or number in _DATABASE_NUMBERS
     ):
         return f"event_broker.db: {place(url)} has no database {database}; create it"
+    if "requires a valid client certificate" in text:
+        return f"event_broker.ssl_certfile: missing; '{place(url)}' asks for a client certificate"
     if state in _LOGIN_STATES or number in _LOGIN_NUMBERS or _is_login_text(text, state):
         return (
             f"event_broker.password: {place(url)} refuses the user '{url.username}'; "

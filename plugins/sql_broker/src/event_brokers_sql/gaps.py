@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import OperationalError
 
-from event_brokers import ConfigurationError
+from event_brokers.plugin import ConfigurationError
 
 _OLD_SECONDS = 60.0
 # numbers of MySQL and MariaDB

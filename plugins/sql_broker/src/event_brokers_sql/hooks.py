@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from event_brokers import Event, ReceivedEvent, hookimpl
+from event_brokers.plugin import Event, ReceivedEvent, hookimpl
 from event_brokers_sql import consumer
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.inspection import inspect

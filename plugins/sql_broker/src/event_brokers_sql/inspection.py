@@ -9,6 +9,7 @@ from sqlalchemy import URL, Table
 
 from event_brokers_sql import schema
 from event_brokers_sql.address import database_file, place
+from event_brokers_sql.encryption import is_encrypted
 from event_brokers_sql.engine import Database
 from event_brokers_sql.options import SQLOptions
 
@@ -35,7 +36,14 @@ def _describe_server(connection: sqlalchemy.Connection, url: URL) -> str:
     server = f"{name.get(connection.dialect.name, connection.dialect.name)} {version}".strip()
     if url.get_backend_name() == "sqlite":
         return f"connected to {server}, file {place(url)}"
-    return f"connected to {server} at {place(url)} as '{url.username}', database '{url.database}'"
+    tls = "over TLS " if is_encrypted(_session(connection), connection.dialect.driver) else ""
+    return (
+        f"connected {tls}to {server} at {place(url)} as '{url.username}', database '{url.database}'"
+    )
+
+
+def _session(connection: sqlalchemy.Connection) -> object:
+    return connection.connection.driver_connection
 
 
 def _describe_table(connection: sqlalchemy.Connection, table: Table) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from event_brokers import Options, Secret, SecretUrl
+from event_brokers.plugin import Secret, SecretUrl
+from event_brokers.plugin.tls import TlsOptions
 
 _HOST_AND_PORT = re.compile(r"([^:/]+):(\d+)")
 
@@ -18,7 +19,7 @@ def split_port(host: str) -> tuple[str, int | None]:
     return (found[1], int(found[2])) if found else (host, None)
 
 
-class DatabaseOptions(Options, frozen=True, kw_only=True):
+class DatabaseOptions(TlsOptions, frozen=True, kw_only=True):
     """Where a database is, and who connects to it."""
 
     dialect: Annotated[
@@ -43,6 +44,14 @@ class DatabaseOptions(Options, frozen=True, kw_only=True):
         """The server's host, or a full URL; None where neither is given."""
         return self.url.reveal() if self.url else None
 
+    def __post_init__(self) -> None:
+        """Refuse half a client certificate.
+
+        Raises:
+            ValueError: a key or its password is given, and no certificate.
+        """
+        self.refuse_key_without_certificate()
+
 
 class SQLOptions(DatabaseOptions, frozen=True, kw_only=True):
     """The options of `type: sql`."""
@@ -62,11 +71,13 @@ class SQLOptions(DatabaseOptions, frozen=True, kw_only=True):
         return super().server or self.host
 
     def __post_init__(self) -> None:
-        """Refuse two hosts, and a host that holds a port.
+        """Refuse two hosts, a host that holds a port, and half a client certificate.
 
         Raises:
-            ValueError: `url` and `host` are both given; one of them is host:port.
+            ValueError: `url` and `host` are both given; one of them is host:port; a key or its
+                password is given, and no certificate.
         """
+        super().__post_init__()
         if self.url is not None and self.host is not None:
             raise ValueError("host: 'url' names the host already; give one of them")
         for option, host in (("url", super().server), ("host", self.host)):

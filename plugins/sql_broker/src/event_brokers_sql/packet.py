@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from event_brokers import RejectedEvents
+from event_brokers.plugin import RejectedEvents
 
 _ROOM = 64 * 1024  # bytes of a statement beside the body and the headers
 _ESCAPED = (b'"', b"'", b"\\", b"\n")  # in the statement's text each takes one byte more

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, Table
 
-from event_brokers import Event, ReceivedEvent
+from event_brokers.plugin import Event, ReceivedEvent
 
 _encode = msgspec.json.Encoder().encode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode

@@ -22,8 +22,7 @@ from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from event_brokers import ConfigurationError
-from event_brokers.log import logger
+from event_brokers.plugin import ConfigurationError, logger
 from event_brokers_sql.address import place
 from event_brokers_sql.failures import may_not_alter
 
