@@ -5,6 +5,7 @@ Public: the distribution of another section that has a database may use what thi
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -32,6 +33,8 @@ from event_brokers_sql.options import DatabaseOptions
 from event_brokers_sql.tls import Tls, find_tls, tls_arguments
 
 __all__ = ["Database", "DatabaseOptions", "NoAnswer", "place"]
+
+_LOGGING_NAME = "event_brokers"
 
 
 class Database:
@@ -147,8 +150,10 @@ def _make_engine(url: URL, tls: Tls | None, sessions: int, isolation: str | None
         max_overflow=0,
         pool_timeout=connect_seconds(),
         hide_parameters=True,
+        logging_name=_LOGGING_NAME,
         **own,
     )
+    logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").addFilter(_shows_no_row)
     statement = first_statement(url)
     if statement is not None:
         event.listen(engine, "connect", lambda session, _: _execute(session, statement))
@@ -158,6 +163,11 @@ def _make_engine(url: URL, tls: Tls | None, sessions: int, isolation: str | None
             engine, "connect", lambda session, _: session.execute("PRAGMA synchronous=FULL")
         )
     return engine
+
+
+def _shows_no_row(record: logging.LogRecord) -> bool:
+    # at DEBUG SQLAlchemy logs every row that it reads, whatever it was told to hide
+    return record.levelno > logging.DEBUG
 
 
 def _execute(session: Any, statement: str) -> None:
