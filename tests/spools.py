@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from event_brokers import Event
-from event_brokers.spool import Spool
+from event_brokers.queues.spool import Spool
 
 BATCH_BYTES = 8 * 1024 * 1024
 
@@ -19,7 +19,7 @@ def an_event(number: int) -> Event:
 
 def open_spool(folder: Path, durability: str = "process") -> Spool:
     """Return the spool in a folder, bounded by nothing that a test comes to."""
-    return Spool(folder, durability, None, 2**40)
+    return Spool(folder, durability, None, 2**40, 2**40, None)
 
 
 def drain(spool: Spool) -> list[Event]:

@@ -30,9 +30,9 @@ from event_brokers import (
     rasa,
 )
 from event_brokers.plugins import Plugin
+from event_brokers.queues.spool import Spool
 from event_brokers.rasa import RasaEventBroker
 from event_brokers.section import RASA_TYPE
-from event_brokers.spool import Spool
 from scripted_broker import ScriptedBroker
 from waiting import wait_until
 

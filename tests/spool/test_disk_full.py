@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from event_brokers import Event, QueueFull, SpoolError
-from event_brokers.spool import Spool
+from event_brokers.queues.spool import Spool
 from scripted_broker import ScriptedBroker
 from spools import accept_until, an_event, drain, ids, open_spool
 from waiting import wait_until
@@ -56,7 +56,7 @@ def test_a_full_disk_refuses_events_and_loses_none(disk: Path) -> None:
     foreign.unlink()
     spool.append([an_event(len(accepted))], 0)
     assert ids(drain(spool)) == [an_event(len(accepted)).id]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_refused_event_names_its_id_for_a_retry(disk: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_refused_event_names_its_id_for_a_retry(disk: Path) -> None:
     assert ids(drain(spool)) == accepted
     spool.append([refused], 0)
     assert drain(spool) == [refused]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_program_that_was_killed_on_a_full_disk_starts_and_drains(disk: Path) -> None:
@@ -101,7 +101,7 @@ os.kill(os.getpid(), 9)
     assert ended.returncode == -9, ended.stderr
     spool = open_spool(disk / "spool")
     assert len(drain(spool)) == int(ended.stdout)
-    spool.dispose()
+    spool.close()
 
 
 def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
@@ -121,14 +121,14 @@ def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
 
 def test_the_file_is_bounded_in_bytes(tmp_path: Path) -> None:
     """`max_bytes` is kept, and what left makes room."""
-    spool = Spool(tmp_path / "spool", "process", None, 1024 * 1024)
+    spool = Spool(tmp_path / "spool", "process", None, 1024 * 1024, 2**40, None)
     accepted = accept_until(QueueFull, lambda number: spool.append([an_event(number)], 0))
     assert 1000 < accepted < 3500
     with pytest.raises(QueueFull, match=r"bytes of the spool are used and delivery\.max_bytes is"):
         spool.append([an_event(accepted)], 0)
     assert len(drain(spool)) == accepted
     spool.append([an_event(accepted)], 0)
-    spool.dispose()
+    spool.close()
 
 
 def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
     file = tmp_path / "spool" / "data" / "events.db"
     large = [Event.from_dict({"n": number, "text": "x" * 10_000}) for number in range(4000)]
     spool.append(large, 0)
-    spool.dispose()
+    spool.close()
     before = file.stat().st_size
     assert before > 40_000_000
     drain(spool)
-    spool.dispose()
+    spool.close()
     assert file.stat().st_size < before / 2

@@ -8,10 +8,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from event_brokers import ConfigurationError, EventBroker, endpoints, section
-from event_brokers.buffer import Counts
 from event_brokers.cli.open_spool import counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings
+from event_brokers.queues.protocol import Counts
 from event_brokers.section import EVENT_BROKER, Section
 from event_brokers_assistant.agent import Agent
 from event_brokers_assistant.errors import WITHOUT_SQL

@@ -55,6 +55,14 @@ class DeliveryOptions(Options, frozen=True, kw_only=True):
     max_bytes: Annotated[
         int, Meta(ge=1, description="bytes that waiting events may take; in a spool, of its file")
     ] = 1024**3
+    max_dead_letter_bytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="bytes that dead letters may take; in memory the oldest are forgotten, "
+            "a spool halts",
+        ),
+    ] = 100 * 1024**2
     max_attempts: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(
@@ -79,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True):
     plugin: Plugin
     options: Any
     delivery: DeliveryOptions
+
+    def place(self) -> str:
+        """Return where events go, in words, without secrets: "type kafka, topic events"."""
+        return f"type {self.plugin.type}"
 
     def secrets(self) -> list[str]:
         """Return every text of the options that must never be shown."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_brokers.broker import spool_maker
-from event_brokers.buffer import Counts
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError
+from event_brokers.queues.choice import spool_arguments, spool_type
+from event_brokers.queues.protocol import Counts
 
 if TYPE_CHECKING:
-    from event_brokers.spool import Spool
+    from event_brokers.queues.spool import Spool
 
 
 @contextmanager
@@ -37,11 +37,12 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
         raise CommandFailed(
             f"'{delivery.spool}': nothing was published into this spool yet", ExitCode.EX_NOINPUT
         )
-    spool = spool_maker(delivery.spool, delivery)()
+    # nobody's: whoever looks neither takes it over nor asks whose it is
+    spool = spool_type()(*spool_arguments(settings, delivery.spool), owner=None)
     try:
         yield spool
     finally:
-        spool.dispose()
+        spool.close()
 
 
 def counts(settings: Settings) -> Counts:

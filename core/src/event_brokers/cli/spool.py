@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from event_brokers import endpoints
-from event_brokers.buffer import DeadLetter
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
+from event_brokers.queues.protocol import DeadLetter
 
 if TYPE_CHECKING:
-    from event_brokers.spool import Spool
+    from event_brokers.queues.spool import Spool
 
 STANDARD_OUTPUT = "-"
 
@@ -39,10 +39,10 @@ def command() -> None:
 def status(output: Output, endpoints_file: str) -> ExitCode:
     """Say how many events wait, since when, and how delivery goes."""
     with _opened(output, endpoints_file) as spool:
-        counts, condition = spool.counts(), spool.condition()
+        counts, condition = spool.counts(), spool.right.condition()
         delivers, size = spool.has_deliverer(), spool.bytes_on_disk()
     age = counts.oldest_pending_seconds
-    state = condition.state if condition and delivers else None
+    state = condition.state.value if condition and delivers else None
     last_error = condition.last_error if condition else None
     output.document |= {
         "accepted": counts.accepted,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from event_brokers.queues.spool.own_files import open_own
+
 # a deletion is written to the log before it frees anything, and so is what the log still holds
 BALLAST_BYTES = 8 * 1024 * 1024
 
@@ -19,17 +21,13 @@ class Ballast:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def is_there(self) -> bool:
-        """Return whether the room is kept."""
-        return self._path.exists()
-
     def fill(self) -> bool:
         """Keep the room; return whether the disk has it."""
-        if self.is_there():
+        if self._is_there():
             return True
         unfinished = self._path.with_suffix(".unfinished")
         try:
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_own(unfinished, os.O_WRONLY | os.O_CREAT)
             try:
                 os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
             finally:
@@ -44,6 +42,13 @@ class Ballast:
         """Give the room back to the disk; return whether there was any."""
         try:
             self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _is_there(self) -> bool:
+        try:
+            self._path.lstat()
         except FileNotFoundError:
             return False
         return True

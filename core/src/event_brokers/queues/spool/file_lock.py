@@ -7,6 +7,10 @@ import os
 from pathlib import Path
 from types import TracebackType
 
+from event_brokers.errors import SpoolError
+from event_brokers.queues.spool.own_files import make_folder, open_own
+from event_brokers.wording import system_reason
+
 _PAGE_BYTES = 4096
 
 
@@ -22,12 +26,14 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
+        self._identity: tuple[int, int] | None = None
+        self.is_held = False
 
     def acquire(self) -> None:
         """Wait until no other holds the lock, and hold it.
 
         Raises:
-            OSError: the file cannot be made or opened.
+            SpoolError: the file cannot be made or opened, or others could change it.
         """
         self._lock(fcntl.LOCK_EX)
 
@@ -35,21 +41,19 @@ class FileLock:
         """Hold the lock if no other does; return whether it is held now.
 
         Raises:
-            OSError: the file cannot be made or opened.
+            SpoolError: the file cannot be made or opened, or others could change it.
         """
-        try:
-            self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        return self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let others have the lock."""
+        self.is_held = False
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Let go of the file, in a forked child without taking the lock from the parent."""
+        self.is_held = False
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -66,9 +70,8 @@ class FileLock:
         # one page, always as long: who reads meanwhile finds the old text or the new one
         os.pwrite(self._open(), content.ljust(_PAGE_BYTES), 0)
 
-    def __enter__(self) -> FileLock:
+    def __enter__(self) -> None:
         self.acquire()
-        return self
 
     def __exit__(
         self,
@@ -78,17 +81,25 @@ class FileLock:
     ) -> None:
         self.release()
 
-    def _lock(self, operation: int) -> None:
-        while True:
-            fcntl.flock(self._open(), operation)
-            if self._is_in_place():
-                return
-            self.close()  # somebody removed the folder: the lock would be on a file nobody sees
+    def _lock(self, operation: int) -> bool:
+        try:
+            while not self.is_held:
+                fcntl.flock(self._open(), operation)
+                self.is_held = self._is_in_place()
+                if not self.is_held:
+                    self.close()  # somebody removed the folder: nobody else sees this file
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise SpoolError(f"'{self._path}': {system_reason(error)}") from error
+        return True
 
     def _open(self) -> int:
         if self._descriptor is None:
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(self._path, flags, 0o600)
+            make_folder(self._path.parent)
+            self._descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
+            opened = os.fstat(self._descriptor)
+            self._identity = opened.st_dev, opened.st_ino
         return self._descriptor
 
     def _is_in_place(self) -> bool:
@@ -96,5 +107,4 @@ class FileLock:
             there = self._path.stat()
         except FileNotFoundError:
             return False
-        held = os.fstat(self._open())
-        return (there.st_ino, there.st_dev) == (held.st_ino, held.st_dev)
+        return (there.st_dev, there.st_ino) == self._identity
