@@ -187,5 +187,5 @@ def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
 
 def test_answers_leave_without_delay() -> None:
     """Where the protocol is not named, asyncio leaves Nagle's algorithm on: 40 ms for each turn."""
-    with run._listening("127.0.0.1", 0) as listener:
+    with run._listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

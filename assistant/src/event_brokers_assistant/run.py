@@ -53,7 +53,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     timeout: float,
 ) -> int:
     """Serve the assistant over Rasa's HTTP API, and stream every event of its conversations."""
-    with StopSignals(), _listening(interface, port) as listener:
+    with StopSignals(), _listen(interface, port) as listener:
         assistant = open_assistant(output, endpoints_file, model)
         introduce(output, assistant)
         output.secrets += [auth_token] if auth_token else []
@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     return code
 
 
-def _listening(interface: str, port: int) -> socket.socket:
+def _listen(interface: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     # asyncio turns off the delay of small packets only where the protocol was named
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -90,7 +90,7 @@ class _Conversation:
             self._output.fail(error, str(error))
         else:
             for answer in answers:
-                self._output.say(_shown(answer))
+                self._output.say(_show_answer(answer))
         if self._show_events:
             await self._show(before)
 
@@ -114,7 +114,7 @@ def _lines() -> Iterator[str]:
             yield text
 
 
-def _shown(answer: dict[str, Any]) -> str:
+def _show_answer(answer: dict[str, Any]) -> str:
     rest = {name: value for name, value in answer.items() if name not in ("recipient_id", "text")}
     lines = [answer["text"]] if answer.get("text") else []
     if rest:

@@ -94,9 +94,10 @@ def _require_table(connection: sqlalchemy.Connection, name: str) -> None:
     """Refuse to make a table anew, as above."""
     table = schema.events_table(name)
     if not schema.exists(connection, table):
+        statement = schema.write_creation(connection, table)
         raise ConfigurationError(
             f"event_broker.table: '{name}' held events of ours and is gone; bring it back, "
-            f"or make an empty one to go on without them: {schema.creation(connection, table)}"
+            f"or make an empty one to go on without them: {statement}"
         )
 
 

@@ -19,7 +19,7 @@ from event_brokers_sql.rows import read_row
 
 _AT_ONCE = 500
 _POLL_SECONDS = 0.2
-_STORE_SECONDS = 0.1  # that an acknowledgement may be repeated of, after SIGKILL
+_STORE_SECONDS = 0.1  # after SIGKILL, what was acknowledged in that time may come again
 _BEAT_SECONDS = 1.0
 
 Received = Generator[ReceivedEvent | None, None, None]
@@ -78,7 +78,7 @@ class _Reader:
             try:
                 found = self._positions.find(connection)
                 if not self._passes(connection, self._highest(connection)):
-                    return False  # what was begun before must not count as new
+                    return False  # an event whose transaction is still open must not count as new
                 if found is None:
                     found = 0 if from_start else self._highest(connection)
                     self._positions.begin(connection, found)
@@ -95,7 +95,7 @@ class _Reader:
         """
         try:
             while True:
-                rows = self._next_rows()
+                rows = self._read_ready()
                 for row in rows:
                     yield read_row(row, self._table)
                     self._position = row.id
@@ -112,10 +112,10 @@ class _Reader:
             self._release()
             raise
 
-    def _next_rows(self) -> list[Row[Any]]:
+    def _read_ready(self) -> list[Row[Any]]:
         """Return the next rows before which no other can appear."""
         rows, is_final = self._read_some()
-        # what has become final was read before it was, and may lack a row
+        # another row may have appeared between reading and passing the barrier
         return self._read_some()[0] if is_final else rows
 
     def _read_some(self) -> tuple[list[Row[Any]], bool]:
@@ -130,11 +130,11 @@ class _Reader:
             if not rows:
                 self._begin_anew_if_emptied(connection)
                 return [], False
-            ready = self._ready(rows)
+            ready = self._select_ready(rows)
             gap = len(ready) < len(rows)
             return ready, gap and self._passes(connection, rows[-1].id)
 
-    def _ready(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    def _select_ready(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Return the rows before the first gap in which one may still appear."""
         ready: list[Row[Any]] = []
         before = self._position
@@ -172,6 +172,6 @@ class _Reader:
         self._stored_at = time.monotonic()
 
     def _release(self) -> None:
-        # it is over; whoever consumes next goes on from what was stored at last
+        # where this fails, the next consumer goes on from the last position that was stored
         with suppress(PublishError, Occupied), self._database.transaction() as connection:
             self._positions.release(connection, self._position)

@@ -79,7 +79,7 @@ class Database:
             NoAnswer: not done, or not known; the database did not answer in time.
             BrokerUnavailable: not done, or not known.
         """
-        with self._in_time(), self.engine.begin() as connection:
+        with self._limit_call(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -90,7 +90,7 @@ class Database:
             ConfigurationError: a person must change something.
             BrokerUnavailable: the database cannot be reached now.
         """
-        with self._in_time(), self.engine.connect() as connection:
+        with self._limit_call(), self.engine.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ class Database:
             self._turn.release()
 
     @contextmanager
-    def _in_time(self) -> Iterator[None]:
+    def _limit_call(self) -> Iterator[None]:
         """Let nothing hang, nor anybody fork amid SQLite's work; word what the database refuses."""
         turn: AbstractContextManager[object] = self._turn if self.is_sqlite else nullcontext()
         with turn, self._deadline.with_deadline() as call:

@@ -55,7 +55,7 @@ def translate(error: SQLAlchemyError, url: URL, is_late: bool) -> EventBrokersEr
         return NoAnswer(f"every session with {place(url)} is in use")
     if not isinstance(error, DBAPIError):
         return BrokerUnavailable(f"{place(url)}: {type(error).__name__}")
-    configuration = _configuration(error, url)
+    configuration = _word_configuration(error, url)
     if configuration is not None:
         return ConfigurationError(configuration)
     if _is_about_data(error):
@@ -72,7 +72,7 @@ def may_not_alter(error: SQLAlchemyError) -> bool:
     return _state(error) in _PERMISSION_STATES or _number(error) in _PERMISSION_NUMBERS
 
 
-def _configuration(error: DBAPIError, url: URL) -> str | None:
+def _word_configuration(error: DBAPIError, url: URL) -> str | None:
     text, state, number = str(error.orig), _state(error), _number(error)
     if url.get_backend_name() == "sqlite":
         return next(

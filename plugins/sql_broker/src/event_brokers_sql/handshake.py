@@ -16,7 +16,6 @@ _SECONDS = 3.0
 _NO_TLS_NUMBER = 2026  # PyMySQL's, of a server that offers none
 # https://www.postgresql.org/docs/current/protocol-message-formats.html
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-_PROTOCOL = 3 << 16
 _YES, _NO = b"S", b"N"
 
 
@@ -50,7 +49,9 @@ def _shake_hands(url: URL, tls: Tls) -> str | None:
             if answer == _NO:
                 return tls.word_absence(str(address))
             if answer == _YES:
-                _wrap(plain, url, tls.make_context())
+                context = tls.make_context()
+                with context.wrap_socket(plain, server_hostname=address.host) as encrypted:
+                    _wait_for_refusal(encrypted, tls)
     except ssl.SSLError as error:
         return tls.find_problem(error, str(address))
     except OSError:
@@ -58,9 +59,10 @@ def _shake_hands(url: URL, tls: Tls) -> str | None:
     return None
 
 
-def _wrap(plain: socket.socket, url: URL, context: ssl.SSLContext) -> None:
-    with context.wrap_socket(plain, server_hostname=address_of(url).host) as encrypted:
-        # with TLS 1.3 a client's certificate is refused only with the first answer
-        user = b"user\0%s\0\0" % (url.username or "").encode()
-        encrypted.sendall(struct.pack("!ii", 8 + len(user), _PROTOCOL) + user)
+def _wait_for_refusal(encrypted: ssl.SSLSocket, tls: Tls) -> None:
+    """Read what a server says that refuses a client's certificate: with TLS 1.3 it comes late.
+
+    Whoever sends something meanwhile may find the connection closed, and not see the reason.
+    """
+    if tls.options.ssl_certfile is not None:
         encrypted.recv(1)

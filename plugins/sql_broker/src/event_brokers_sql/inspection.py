@@ -49,6 +49,6 @@ def _session(connection: sqlalchemy.Connection) -> object:
 def _describe_table(connection: sqlalchemy.Connection, table: Table) -> str:
     if not schema.exists(connection, table):
         return f"table '{table.name}' is missing; it is made at the first connect"
-    if schema.missing(connection, table):
+    if schema.find_missing(connection, table):
         return f"table '{table.name}' found; the columns it lacks are added at the first connect"
     return f"table '{table.name}' found"

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import VARCHAR
 from sqlalchemy.exc import IntegrityError
 
-_TAKEOVER_SECONDS = 10.0  # without a beat of the consumer that works
+_TAKEOVER_SECONDS = 10.0  # a consumer that is silent for so long loses its group
 
 
 class Positions(Protocol):
@@ -124,7 +124,7 @@ class GroupPositions:
             raise Occupied
 
     def _is_silent(self, owner: str, beat: int) -> bool:
-        # seen by this process's own clock, for those of two machines may differ
+        # by the clock of this machine alone: two clocks may differ
         if self._seen != (owner, beat):
             self._seen, self._seen_at = (owner, beat), time.monotonic()
         return time.monotonic() - self._seen_at >= _TAKEOVER_SECONDS

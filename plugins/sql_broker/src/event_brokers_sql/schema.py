@@ -72,16 +72,16 @@ def prepare(connection: Connection, table: Table) -> None:
     """
     if not exists(connection, table):
         _create(connection, table)
-    for statement in missing(connection, table):
+    for statement in find_missing(connection, table):
         _alter(connection, table, statement)
 
 
-def missing(connection: Connection, table: Table) -> list[str]:
+def find_missing(connection: Connection, table: Table) -> list[str]:
     """Return the statements that a table which exists already still needs."""
-    return _needed(connection, table) + _wished_for(connection, table)
+    return _find_needed(connection, table) + _find_wished_for(connection, table)
 
 
-def creation(connection: Connection, table: Table) -> str:
+def write_creation(connection: Connection, table: Table) -> str:
     """Return the statement that makes the table, in one line."""
     return " ".join(str(CreateTable(table).compile(dialect=connection.dialect)).split())
 
@@ -124,10 +124,10 @@ def _events_table(name: str, *more: Column[Any]) -> Table:
     )
 
 
-def _needed(connection: Connection, table: Table) -> list[str]:
+def _find_needed(connection: Connection, table: Table) -> list[str]:
     """Return the statements without which nothing can be stored."""
-    columns = [each for each in _missing_columns(connection, table) if each.name != _HEADERS]
-    statements = [_addition(connection, table, column) for column in columns]
+    columns = [each for each in _find_missing_columns(connection, table) if each.name != _HEADERS]
+    statements = [_write_addition(connection, table, column) for column in columns]
     if not _has_unique_event_id(connection, table):
         statements += [
             str(CreateIndex(index).compile(dialect=connection.dialect)) for index in table.indexes
@@ -135,18 +135,18 @@ def _needed(connection: Connection, table: Table) -> list[str]:
     return statements
 
 
-def _wished_for(connection: Connection, table: Table) -> list[str]:
+def _find_wished_for(connection: Connection, table: Table) -> list[str]:
     """Return the statements without which headers alone are not stored."""
-    columns = [each for each in _missing_columns(connection, table) if each.name == _HEADERS]
-    return [_addition(connection, table, column) for column in columns]
+    columns = [each for each in _find_missing_columns(connection, table) if each.name == _HEADERS]
+    return [_write_addition(connection, table, column) for column in columns]
 
 
-def _missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
+def _find_missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
     present = {column["name"] for column in inspect(connection).get_columns(table.name)}
     return [column for column in table.columns if column.name not in present]
 
 
-def _addition(connection: Connection, table: Table, column: Column[Any]) -> str:
+def _write_addition(connection: Connection, table: Table, column: Column[Any]) -> str:
     name = connection.dialect.identifier_preparer.format_table(table)
     added = CreateColumn(column).compile(dialect=connection.dialect)
     return f"ALTER TABLE {name} ADD COLUMN {added}"
@@ -154,7 +154,7 @@ def _addition(connection: Connection, table: Table, column: Column[Any]) -> str:
 
 def _has_headers(connection: Connection, table: Table) -> bool:
     """Return whether the table has headers; warns once where it has none."""
-    statements = _wished_for(connection, table)
+    statements = _find_wished_for(connection, table)
     where = (place(connection.engine.url), table.name)
     if statements and where not in _warned_of:
         _warned_of.add(where)
@@ -188,7 +188,7 @@ def _create(connection: Connection, table: Table) -> None:
             raise
         raise ConfigurationError(
             f"event_broker.table: '{table.name}' is missing and the user may not make it; "
-            f"run as an owner: {creation(connection, table)}"
+            f"run as an owner: {write_creation(connection, table)}"
         ) from None
 
 
@@ -198,12 +198,12 @@ def _alter(connection: Connection, table: Table, statement: str) -> None:
         with connection.begin():
             connection.execute(text(statement))
     except DBAPIError as error:
-        still_missing = missing(connection, table)
+        still_missing = find_missing(connection, table)
         if statement not in still_missing:
             return  # another process was faster
         if not may_not_alter(error):
             raise
-        if not _needed(connection, table):
+        if not _find_needed(connection, table):
             return  # without headers it can be used all the same
         raise ConfigurationError(
             f"event_broker.table: '{table.name}' lacks columns and the user may not add them; "

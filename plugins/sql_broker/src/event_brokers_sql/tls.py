@@ -155,10 +155,10 @@ def _find_own(url: URL, driver: str) -> Tls | None:
     query = {name: value for name, value in url.query.items() if isinstance(value, str)}
     if driver == "psycopg" and query.get("sslmode") in _ASKING_MODES:
         return _find_libpqs(query)
-    written = _written(_IN_PYMYSQL, query)
+    written = _find_written(_IN_PYMYSQL, query)
     if driver == "pymysql" and written:
         return Tls(
-            _equivalent(query, _IN_PYMYSQL, query.get("ssl_check_hostname") != "false"),
+            _make_equivalent(query, _IN_PYMYSQL, query.get("ssl_check_hostname") != "false"),
             f"query.{_IN_PYMYSQL[written[0]]}",
             verifies="ssl_ca" in query,
             names=_IN_PYMYSQL,
@@ -174,11 +174,14 @@ def _find_libpqs(query: Mapping[str, str]) -> Tls:
     # with a file of authorities `require` means `verify-ca`
     verifies = mode != "require" or Path(given.get("sslrootcert", "")).is_file()
     return Tls(
-        _equivalent(given, _IN_LIBPQ, mode == "verify-full"), "query.sslmode", verifies, _IN_LIBPQ
+        _make_equivalent(given, _IN_LIBPQ, mode == "verify-full"),
+        "query.sslmode",
+        verifies,
+        _IN_LIBPQ,
     )
 
 
-def _equivalent(
+def _make_equivalent(
     query: Mapping[str, str], names: Mapping[str, str], check_hostname: bool
 ) -> TlsOptions:
     """Return our options that say what the driver's own say."""
@@ -192,13 +195,13 @@ def _equivalent(
     )
 
 
-def _written(names: Mapping[str, str], query: Mapping[str, Any]) -> list[str]:
+def _find_written(names: Mapping[str, str], query: Mapping[str, Any]) -> list[str]:
     """Return our options that the driver's own say."""
     return [option for option, own in names.items() if own in query]
 
 
 def _refuse_both(asking: str, url: URL, driver: str) -> None:
-    written = _written(_OWN_NAMES[driver], url.query)
+    written = _find_written(_OWN_NAMES[driver], url.query)
     if written:
         own = _OWN_NAMES[driver][written[0]]
         raise ConfigurationError(
