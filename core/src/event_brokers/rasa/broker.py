@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_brokers.broker import EventBroker
-from event_brokers.endpoints import DeliveryOptions, Settings, settings_for
+from event_brokers.endpoints import DeliveryOptions, Settings, settings_from
 from event_brokers.errors import (
     BrokerUnavailable,
     EventBrokersError,
@@ -23,10 +23,11 @@ from event_brokers.errors import (
 )
 from event_brokers.event import Event
 from event_brokers.hookspecs import hookimpl
+from event_brokers.outage import Outage
 from event_brokers.plugins import Plugin
-from event_brokers.section import RASA_TYPE
-
-logger = logging.getLogger("event_brokers")
+from event_brokers.rasa.section import TYPE, without_rasa
+from event_brokers.section import from_literals
+from event_brokers.wording import name_and_first_line
 
 # Rasa's EndpointConfig (rasa/utils/endpoints.py) takes these out, with these values if not given
 _ATTRIBUTES: Mapping[str, Any] = {
@@ -57,7 +58,8 @@ class RasaEventBroker:
         self._exit_timeout = settings.delivery.exit_timeout
         self._broker = EventBroker(settings)
         self._entrance = _entrance(self._broker, settings.delivery)
-        self._last_refusal: float | None = None
+        self._outage = Outage(self._name)
+        self._last_refusal = 0.0  # on the clock of `time.monotonic`
         self._reason: str | None = None
         self._is_closed = False
 
@@ -78,9 +80,10 @@ class RasaEventBroker:
         """
         del event_loop
         try:
-            return cls(settings_for(RASA_TYPE, _options(broker_config)))
+            written = from_literals({**_options(broker_config), "type": TYPE})
+            return cls(settings_from(without_rasa(written)))
         except (ImportError, AttributeError) as error:
-            raise PluginError(f"event_broker: {type(error).__name__}: {error}") from error
+            raise PluginError(f"event_broker: {name_and_first_line(error)}") from error
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Accept one event; waits neither for the broker nor for the disk, and raises nothing.
@@ -97,7 +100,7 @@ class RasaEventBroker:
 
     def is_ready(self) -> bool:
         """Return whether events are accepted; the broker itself may be down."""
-        return not self._is_closed and self._last_refusal is None
+        return not self._is_closed and not self._outage.is_on
 
     async def close(self) -> None:
         """Accept no more events and deliver those that wait, for up to `delivery.exit_timeout`.
@@ -134,20 +137,15 @@ class RasaEventBroker:
         # what others say may hold a body
         known = isinstance(error, EventBrokersError)
         self._reason = str(error) if known else type(error).__name__
-        if self._last_refusal is None:
-            logger.error(
-                "%s: the event broker refuses events, and they are lost: %s",
-                self._name,
-                self._reason,
-            )
         self._last_refusal = time.monotonic()
+        sentence = f"the event broker refuses events, and they are lost: {self._reason}"
+        self._outage.failed(None, sentence, logging.ERROR)
 
     def _end_outage(self) -> None:
-        if self._last_refusal is None:
+        if not self._outage.is_on:
             return
         if time.monotonic() - self._last_refusal >= OUTAGE_ENDS_AFTER_SECONDS:
-            logger.warning("%s: accepts events again; %d were lost", self._name, self.refused)
-            self._last_refusal = None
+            self._outage.recovered("accepts events again", f"; {self.refused} were lost")
 
 
 class _IntoSpool:
