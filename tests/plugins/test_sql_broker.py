@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import event_brokers
+from command import Commands
 from event_brokers import (
     BrokerUnavailable,
     ConfigurationError,
@@ -27,6 +28,7 @@ from event_brokers import (
     RejectedEvents,
     endpoints,
 )
+from event_brokers.secret import mask
 from event_brokers_sql import SQLOptions, SQLProducer, drivers
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.hooks import check, connect
@@ -871,12 +873,59 @@ def test_a_host_with_a_port_is_refused(option: str) -> None:
     assert endpoints.read({**section, option: "::1"}).options
 
 
-def test_no_repr_shows_the_password() -> None:
-    """Neither that of the options nor of the settings around them."""
-    settings_made = endpoints.read({"type": "sql", "url": "mysql://u:canary@h/db"})
-    assert "canary" not in repr(settings_made)
-    other = endpoints.read({"type": "sql", "dialect": "mysql", "password": "canary"})
-    assert "canary" not in repr(other) + str(other.options)
+SECRETS: dict[str, dict[str, Any]] = {
+    "the password": {"password": "canary-1"},
+    "the key's password": {"ssl_certfile": "c", "ssl_password": "canary-1"},
+    "password of the query": {"query": {"password": "canary-1", "sslmode": "require"}},
+    "passwd of the query": {"query": {"passwd": "canary-1", "charset": "utf8mb4"}},
+    "sslpassword of the query": {"query": {"sslpassword": "canary-1"}},
+    "key password of the query": {"query": {"ssl_key_password": "canary-1"}},
+    "scram key of the query": {"query": {"scram_client_key": "canary-1"}},
+    "odbc's string": {"query": {"odbc_connect": "DRIVER=x;PWD=canary-1"}},
+    "the url": {"url": "mysql://u:canary-1@h/db"},
+    "the url's query": {"url": "postgresql://h/db?user=u&password=canary-1&sslmode=require"},
+    "both of the url": {"url": "postgresql://u:canary-1@h/db?sslpassword=canary-1"},
+}
+
+
+@pytest.mark.parametrize("where", SECRETS)
+def test_no_secret_is_shown_wherever_it_stands(where: str) -> None:
+    """Neither by the options nor by the settings; every sentence about them is masked."""
+    made = endpoints.read({"type": "sql", "dialect": "mysql", **SECRETS[where]})
+    assert "canary" not in repr(made) + str(made.options) + repr(made.options)
+    assert "***" in repr(made.options)
+    written = "DRIVER=x;PWD=canary-1" if where == "odbc's string" else "canary-1"
+    assert mask(f"the driver says: {written} is wrong", made.secrets()) == (
+        "the driver says: *** is wrong"
+    )
+    for harmless in ("require", "utf8mb4", "'u'"):
+        assert mask(harmless, made.secrets()) == harmless
+
+
+@pytest.mark.parametrize("query", ["password=canary", {"connect_timeout": 5, "password": "canary"}])
+def test_a_query_that_is_none_is_not_shown(query: Any) -> None:
+    """It may hold a password."""
+    with pytest.raises(ConfigurationError) as caught:
+        endpoints.read({"type": "sql", "query": query})
+    assert str(caught.value) == (
+        "event_broker.query: the value is not a mapping of text to text; put numbers in quotes"
+    )
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_secret_of_the_query_is_masked_in_every_sentence(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    """The commands mask it as they do the password, whoever says it."""
+    commands = Commands(tmp_path)
+    commands.broker(
+        section_of(postgresql) | {"query": {"sslpassword": "canary-1"}, "db": "canary-1"}
+    )
+    for form in ([], ["--json"], ["--debug"]):
+        done = commands.run("check", *form)
+        assert done.code
+        assert "has no database '***'" in done.out + done.err
+        assert "canary" not in done.out + done.err
 
 
 def test_the_class_of_the_original_documentation_delivers(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ _Answer = TypeVar("_Answer")
 class SQLTrackerStoreOptions(engine.DatabaseOptions, frozen=True, kw_only=True):
     """The options of `type: SQL` in the section `tracker_store`, named as in Rasa."""
 
-    synonyms: ClassVar[Mapping[str, str]] = {"host": "url"}
     superseded: ClassVar[Mapping[str, str]] = {
         "login_db": "has no effect; make the database that 'db' names first",
     }

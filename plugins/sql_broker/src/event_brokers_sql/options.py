@@ -28,6 +28,7 @@ class DatabaseOptions(TlsOptions, frozen=True, kw_only=True):
     url: Annotated[
         SecretUrl | None, Meta(description="host, or a full SQLAlchemy URL instead of the others")
     ] = None
+    host: Annotated[SecretUrl | None, Meta(description="the same as 'url'")] = None
     port: Annotated[
         Annotated[int, Meta(ge=1, le=65535)] | None,
         Meta(description="port, unless it is the database's own"),
@@ -42,15 +43,19 @@ class DatabaseOptions(TlsOptions, frozen=True, kw_only=True):
     @property
     def server(self) -> str | None:
         """The server's host, or a full URL; None where neither is given."""
-        return self.url.reveal() if self.url else None
+        given = self.url or self.host
+        return given.reveal() if given else None
 
     def __post_init__(self) -> None:
-        """Refuse half a client certificate.
+        """Refuse two hosts, and half a client certificate.
 
         Raises:
-            ValueError: a key or its password is given, and no certificate.
+            ValueError: `url` and `host` are both given; a key or its password is given, and no
+                certificate.
         """
         self.refuse_key_without_certificate()
+        if self.url is not None and self.host is not None:
+            raise ValueError("host: 'url' names the host already; give one of them")
 
 
 class SQLOptions(DatabaseOptions, frozen=True, kw_only=True):
@@ -58,28 +63,17 @@ class SQLOptions(DatabaseOptions, frozen=True, kw_only=True):
 
     place: ClassVar[tuple[str, ...]] = ("dialect", "url", "host", "port", "db", "table")
 
-    host: Annotated[
-        str | None, Meta(description="host of the database server, instead of 'url'")
-    ] = None
     table: Annotated[str, Meta(min_length=1, description="the table; made where it is missing")] = (
         "events"
     )
 
-    @property
-    def server(self) -> str | None:
-        """The server's host, or a full URL; None where neither is given."""
-        return super().server or self.host
-
     def __post_init__(self) -> None:
-        """Refuse two hosts, a host that holds a port, and half a client certificate.
+        """Refuse a port behind the host too.
 
         Raises:
-            ValueError: `url` and `host` are both given; one of them is host:port; a key or its
-                password is given, and no certificate.
+            ValueError: as for every database; `url` or `host` is host:port.
         """
         super().__post_init__()
-        if self.url is not None and self.host is not None:
-            raise ValueError("host: 'url' names the host already; give one of them")
-        for option, host in (("url", super().server), ("host", self.host)):
-            if split_port(host or "")[1] is not None:
-                raise ValueError(f"{option}: give the port as 'port', not behind the host")
+        if split_port(self.server or "")[1] is not None:
+            option = "url" if self.url else "host"
+            raise ValueError(f"{option}: give the port as 'port', not behind the host")
