@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from command import Commands, closing_line
-from event_brokers_assistant import run
+from event_brokers_assistant import listening
 from running_assistant import RunningAssistant
 from waiting import wait_until
 
@@ -185,7 +185,57 @@ def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
         assistant.stop()
 
 
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_token_is_refused(commands: Commands, given: str) -> None:
+    """A variable that somebody forgot to fill must not open the API to everybody."""
+    sentence = "Error: --auth-token: is empty; give a token, or unset EVENT_BROKERS_AUTH_TOKEN\n"
+    for words, variables in (
+        (["--auth-token", given], {}),
+        ([], {"EVENT_BROKERS_AUTH_TOKEN": given}),
+    ):
+        ended = commands.run("run", "--port", "0", *words, env=variables)
+        assert (ended.code, ended.out, ended.err) == (os.EX_USAGE, "", sentence)
+
+
+def test_the_token_of_the_environment_guards_the_api(commands: Commands) -> None:
+    """It is in no list of processes there; one on the command line comes before it."""
+    variables = {"EVENT_BROKERS_AUTH_TOKEN": "canary-token"}
+    for words, token in (([], "canary-token"), (["--auth-token", "other"], "other")):
+        with RunningAssistant(commands, {}, *words, env=variables) as assistant:
+            assert assistant.client.get("/status").status_code == 401
+            assert assistant.client.get(f"/status?token={token}").status_code == 200
+            assistant.stop()
+
+
+@pytest.mark.parametrize(
+    ("interface", "words", "is_warned"),
+    [
+        ("0.0.0.0", [], True),
+        ("0.0.0.0", ["--auth-token", "canary-token"], False),
+        ("127.0.0.1", [], False),
+        ("localhost", [], False),
+        ("127.0.0.2", [], False),
+    ],
+)
+def test_an_api_that_others_can_reach_without_a_token_is_warned_of(
+    commands: Commands, interface: str, words: list[str], is_warned: bool
+) -> None:
+    """Everybody there could read and change every conversation."""
+    log = commands.folder / "log"
+    with (
+        log.open("w") as written,
+        RunningAssistant(commands, {}, "-i", interface, *words, stderr=written) as assistant,
+    ):
+        assistant.stop()
+    sentence = (
+        f"--interface: whoever reaches {interface} can read and change every conversation; "
+        "give --auth-token"
+    )
+    assert (sentence in log.read_text()) == is_warned
+    assert "canary" not in log.read_text()
+
+
 def test_answers_leave_without_delay() -> None:
     """Where the protocol is not named, asyncio leaves Nagle's algorithm on: 40 ms for each turn."""
-    with run._listening("127.0.0.1", 0) as listener:
+    with listening.listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

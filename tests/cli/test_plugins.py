@@ -9,6 +9,7 @@ import pytest
 from command import Commands
 from stand_in import write_plugin
 from waiting import wait_until
+from wheels import VERSION
 
 
 def test_every_option_is_listed_with_type_default_and_meaning(commands: Commands) -> None:
@@ -29,7 +30,7 @@ def test_people_read_it_without_a_terminal(commands: Commands) -> None:
     """A file or a pipe gets whole lines."""
     done = commands.run("plugins")
     assert (done.code, done.err) == (0, "")
-    assert "pika: event-brokers-pika 0.1.0" in done.out
+    assert f"pika: event-brokers-pika {VERSION}" in done.out
     assert "file: file-broker 1.0\n  does not describe its options" in done.out
     assert "delivery: for every type" in done.out
 
@@ -73,7 +74,7 @@ def test_a_plugin_that_cannot_be_used_says_why(
     assert "broken: broken-broker 1.0" in done.out
     line = next(line for line in done.out.splitlines() if "cannot be used" in line)
     assert reason in line
-    assert "pika: event-brokers-pika 0.1.0" in done.out
+    assert f"pika: event-brokers-pika {VERSION}" in done.out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

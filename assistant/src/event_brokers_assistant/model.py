@@ -20,10 +20,12 @@ from event_brokers import InvalidEvent
 from event_brokers.wording import did_you_mean
 from event_brokers_assistant.errors import ModelError
 from event_brokers_assistant.events import BotUttered, Event
+from event_brokers_assistant.nesting import is_deeper
 from event_brokers_assistant.tracker import DialogueStateTracker
 
 # what a message of the bot may hold beside its text, as Rasa orders it
 BOT_DATA = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
+_DEEPEST = 200  # more than what a user can send, which a model may repeat inside its answer
 _NAME = "model"
 _FILE = "agent.py"
 
@@ -202,8 +204,11 @@ def _event(answer: Any) -> Event:
             f"the model answered with {type(answer).__name__}; give text, a dictionary with "
             "text, or an event such as SlotSet"
         )
+    written = event.to_dict()
+    if is_deeper(written, _DEEPEST):
+        raise ModelError(f"the model's answer is nested more than {_DEEPEST} deep")
     try:
-        JSONEvent.from_dict(event.to_dict())
+        JSONEvent.from_dict(written)
     except InvalidEvent as error:
         raise ModelError(f"the model's answer cannot be streamed: {error}") from error
     return event

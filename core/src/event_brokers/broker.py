@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from event_brokers import endpoints
 from event_brokers.delays import Delays
-from event_brokers.endpoints import Settings
 from event_brokers.engine import Engine
 from event_brokers.errors import InvalidEvent, UndeliveredEvents
 from event_brokers.event import Event
 from event_brokers.log import logger
 from event_brokers.queues.protocol import DeadLetter
+from event_brokers.settings import Settings
 from event_brokers.status import Status
 
 _Broker = TypeVar("_Broker", bound="EventBroker")

@@ -11,7 +11,6 @@ from event_brokers import watcher
 from event_brokers.condition import Condition, State
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.delivery_thread import DeliveryThread
-from event_brokers.endpoints import Settings
 from event_brokers.errors import (
     BrokerUnavailable,
     ConfigurationError,
@@ -27,6 +26,7 @@ from event_brokers.plugin_calls import LeftBehind, PluginCalls
 from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import DeadLetter, Queue
 from event_brokers.secret import mask
+from event_brokers.settings import Settings
 from event_brokers.unforeseen import Frames, Unforeseen
 from event_brokers.wording import first_line, name_and_first_line
 

@@ -15,12 +15,13 @@ from event_brokers import fork, watcher
 from event_brokers.condition import Condition, State
 from event_brokers.delays import Delays
 from event_brokers.delivery import Delivery
-from event_brokers.endpoints import MAX_PENDING, Settings
+from event_brokers.delivery_options import MAX_PENDING
 from event_brokers.errors import UndeliveredEvents
 from event_brokers.event import Event
 from event_brokers.log import logger
 from event_brokers.queues.choice import queue_maker
 from event_brokers.queues.protocol import Counts, DeadLetter, Queue
+from event_brokers.settings import Settings
 from event_brokers.status import Status
 
 _ENDING_SECONDS = 0.5  # for a delivery that was told to end: to close its connection

@@ -60,8 +60,13 @@ class OptionDescription(msgspec.Struct, frozen=True):
 
 
 def describe(options: type[Options]) -> list[OptionDescription]:
-    """Return every option of an options class in the order of its fields."""
-    return [_describe(field) for field in msgspec.structs.fields(options)]
+    """Return every option of an options class: its own in their order, then those of its bases."""
+    classes = [each for each in options.__mro__ if issubclass(each, Options)]
+
+    def classes_with(field: msgspec.structs.FieldInfo) -> int:
+        return sum(field.name in each.__struct_fields__ for each in classes)
+
+    return [_describe(field) for field in sorted(msgspec.structs.fields(options), key=classes_with)]
 
 
 def refuse_unsound(options: type[Options]) -> None:

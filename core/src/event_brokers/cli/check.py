@@ -12,8 +12,8 @@ from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import counts
 from event_brokers.cli.output import Output
-from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError, EventBrokersError
+from event_brokers.settings import Settings
 from event_brokers.wording import first_line, name_and_first_line
 
 

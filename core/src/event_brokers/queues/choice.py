@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_brokers.endpoints import MAX_PENDING, Settings
+from event_brokers.delivery_options import MAX_PENDING
 from event_brokers.errors import ConfigurationError
 from event_brokers.queues.memory import MemoryQueue
 from event_brokers.queues.protocol import Queue
+from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool

@@ -7,6 +7,7 @@ the event loop, before they save: what `publish` raises would take them to anoth
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from event_brokers.errors import (
 )
 from event_brokers.event import Event
 from event_brokers.hookspecs import hookimpl
-from event_brokers.log import logger
+from event_brokers.outage import Outage
 from event_brokers.plugins import Plugin
 from event_brokers.rasa.section import TYPE, without_rasa
 from event_brokers.section import from_literals
@@ -57,7 +58,8 @@ class RasaEventBroker:
         self._exit_timeout = settings.delivery.exit_timeout
         self._broker = EventBroker(settings)
         self._entrance = _entrance(self._broker, settings.delivery)
-        self._last_refusal: float | None = None
+        self._outage = Outage(self._name)
+        self._last_refusal = 0.0  # on the clock of `time.monotonic`
         self._reason: str | None = None
         self._is_closed = False
 
@@ -98,7 +100,7 @@ class RasaEventBroker:
 
     def is_ready(self) -> bool:
         """Return whether events are accepted; the broker itself may be down."""
-        return not self._is_closed and self._last_refusal is None
+        return not self._is_closed and not self._outage.is_on
 
     async def close(self) -> None:
         """Accept no more events and deliver those that wait, for up to `delivery.exit_timeout`.
@@ -135,20 +137,15 @@ class RasaEventBroker:
         # what others say may hold a body
         known = isinstance(error, EventBrokersError)
         self._reason = str(error) if known else type(error).__name__
-        if self._last_refusal is None:
-            logger.error(
-                "%s: the event broker refuses events, and they are lost: %s",
-                self._name,
-                self._reason,
-            )
         self._last_refusal = time.monotonic()
+        sentence = f"the event broker refuses events, and they are lost: {self._reason}"
+        self._outage.failed(None, sentence, logging.ERROR)
 
     def _end_outage(self) -> None:
-        if self._last_refusal is None:
+        if not self._outage.is_on:
             return
         if time.monotonic() - self._last_refusal >= OUTAGE_ENDS_AFTER_SECONDS:
-            logger.warning("%s: accepts events again; %d were lost", self._name, self.refused)
-            self._last_refusal = None
+            self._outage.recovered("accepts events again", f"; {self.refused} were lost")
 
 
 class _IntoSpool:

@@ -15,8 +15,10 @@ from event_brokers.queues.spool.inherited import leave_alone
 from event_brokers.queues.spool.own_files import make_folder, open_own, refuse_unsafe
 from event_brokers.wording import system_reason
 
+BALLAST = "ballast"
 DATA = "data"  # a folder of its own, so that the file moves together with its log
 _BUSY_SECONDS = 4.0  # for programs that are not ours and hold the file without our lock
+_LEAST_ROOM_BYTES = 128 * 1024
 _LOG_BYTES = 4 * 1024 * 1024
 _DAMAGE = (
     "malformed", "not a database", "disk image", "decode to UTF-8",
@@ -218,7 +220,7 @@ def in_words(path: Path, file: Identity | None, error: Exception) -> Exception:
         return SpoolError(f"'{path}': {text}")
     if not text or any(words in text for words in _DAMAGE):
         return Damaged(text.partition(" column ")[0], file)
-    if "is full" in text:
+    if "is full" in text or ("disk I/O error" in text and _has_no_room(path.parent)):
         return DiskFull(f"'{path.parent.parent}': the disk is full")
     return SpoolError(f"'{path}': {text}")
 
@@ -240,6 +242,12 @@ def size_of(path: Path) -> int:
     return 0 if found is None else found.st_size
 
 
+def _has_no_room(folder: Path) -> bool:
+    # SQLite says no more than that where it cannot make the files beside its own
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize < _LEAST_ROOM_BYTES
+
+
 def _look(path: Path) -> os.stat_result | None:
     try:
         return path.stat()
@@ -257,8 +265,9 @@ def _make(path: Path) -> None:
     make_folder(path.parent.parent)
     refuse_unsafe(path.parent)
     make_folder(path.parent)
-    for beside in (f"{path.name}-wal", f"{path.name}-shm"):
-        refuse_unsafe(path.with_name(beside))
+    beside = (path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
+    for other in (*beside, path.parent.parent / BALLAST):
+        refuse_unsafe(other)
     try:
         descriptor = open_own(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     except FileExistsError:

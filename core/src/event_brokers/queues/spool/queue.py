@@ -42,7 +42,7 @@ class Spool:
         ConfigurationError: the folder cannot be used, or its events are being delivered elsewhere.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is one option
         self,
         folder: Path,
         durability: str,
@@ -63,7 +63,7 @@ class Spool:
         self._places: frozenset[str] = frozenset()
         try:
             make_folder(folder)
-            self._file.change(Request(self._ownership.claim))
+            self._file.change(Departure(self._ownership.claim))
         except SpoolError as error:
             self._file.close()
             raise ConfigurationError(f"event_broker.delivery.spool: {error}") from error

@@ -10,7 +10,7 @@ from event_brokers.errors import ConfigurationError, QueueFull, SpoolError
 from event_brokers.log import logger
 from event_brokers.queues.spool import room, salvage, tables
 from event_brokers.queues.spool.ballast import Ballast
-from event_brokers.queues.spool.database import Damaged, Database, DiskFull
+from event_brokers.queues.spool.database import BALLAST, Damaged, Database, DiskFull
 from event_brokers.queues.spool.request import Inbox, Request
 
 _SHRINK_BYTES = 16 * 1024 * 1024  # free room in the file that is worth giving back
@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ballast = Ballast(database.folder / "ballast")
+        self._ballast = Ballast(database.folder / BALLAST)
         self._is_begun = False
         self._suspicion: Damaged | None = None
         self._free = 0  # bytes of the file, when an event last left
