@@ -1,32 +1,42 @@
 """The checks, each by its name: `nox -s lint`. `scripts/test` runs the first four of them at once.
 
-Every session installs the same requirements-development.txt; `scripts/test` runs them with
-`--no-venv --no-install` in the one environment it made.
+Every session installs the same requirements-development.txt, but for the two that try other
+versions; `scripts/test` runs them with `--no-venv --no-install` in the one environment it made.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nox
+from packaging.requirements import Requirement
 
 nox.needs_version = ">=2024.10.9"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
-DISTRIBUTIONS = (
-    "assistant", "core", "plugins/kafka_broker", "plugins/pika_broker", "plugins/sql_broker",
+PROJECTS = [*Path().glob("*/pyproject.toml"), *Path().glob("plugins/*/pyproject.toml")]
+DISTRIBUTIONS = sorted(path.parent for path in PROJECTS)
+PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"]
+# the tests that notice another version of what a distribution needs
+USE_CLIENTS = (
+    "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/plugins", "tests/spool",
 )  # fmt: skip
-# the plugin for SQL wants SQLAlchemy 2, and Rasa 1.4
-BESIDE_RASA = ("core[cli]", "plugins/kafka_broker", "plugins/pika_broker")
+# it wants SQLAlchemy 2, and Rasa 1.4
+NOT_BESIDE_RASA = Path("plugins/sql_broker")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting with ruff."""
+    """Check style and formatting with ruff, and who imports whom with import-linter."""
     _install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    # without names all contracts; those left out wait for the core's new rooms
+    session.run("python", "scripts/check_layers.py", "circles", "distributions", "engine")
 
 
 @nox.session
@@ -47,7 +57,7 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, in parallel; those that share a server one after the other."""
     _install(session)
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *session.posargs)
+    _test(session, *session.posargs)
 
 
 @nox.session
@@ -72,9 +82,35 @@ def rasa(session: nox.Session) -> None:
     """Resolve what goes into the environment of a real Rasa, together with it."""
     _install(session)
     wanted = Path(session.create_tmp()) / "requirements.in"
-    packages = [f"{Path(folder).absolute()}" for folder in BESIDE_RASA]
-    wanted.write_text("\n".join(["rasa==3.6.21", *packages]), encoding="utf-8")
+    plugins = [str(folder.absolute()) for folder in PLUGINS if folder != NOT_BESIDE_RASA]
+    packages = ["rasa==3.6.21", f"{Path('core').absolute()}[cli]", *plugins]
+    wanted.write_text("\n".join(packages), encoding="utf-8")
     session.run("uv", "pip", "compile", "--quiet", "--python-version", "3.10", str(wanted))
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Test everything with the oldest versions that the distributions allow."""
+    wanted, oldest = (Path(session.create_tmp()) / name for name in ("wanted.in", "oldest.txt"))
+    wanted.write_text("\n".join(map(_with_every_extra, DISTRIBUTIONS)), encoding="utf-8")
+    ours = [f"--no-emit-package={_project(folder)['name']}" for folder in DISTRIBUTIONS]
+    session.install("uv")
+    session.run(
+        "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", *ours,
+        "--output-file", str(oldest), str(wanted),
+    )  # fmt: skip
+    # without the other tools, which want newer versions of some
+    _install(session, "requirements-tests.txt", "--constraint", str(oldest))
+    _test(session, *(session.posargs or USE_CLIENTS))
+
+
+@nox.session(venv_backend="uv")
+def newest(session: nox.Session) -> None:
+    """Test the plugins with the newest release of every client, also beyond their ranges."""
+    _install(session, "requirements-tests.txt")
+    clients = sorted({client for folder in PLUGINS for client in _clients(folder)})
+    session.install("--upgrade", *clients)
+    _test(session, *(session.posargs or USE_CLIENTS))
 
 
 @nox.session
@@ -82,8 +118,41 @@ def build(session: nox.Session) -> None:
     """Build the source archive and the wheel of every distribution into dist/."""
     _install(session)
     for folder in DISTRIBUTIONS:
-        session.run("python", "-m", "build", "--outdir", "dist", folder)
+        session.run("python", "-m", "build", "--outdir", "dist", str(folder))
 
 
-def _install(session: nox.Session) -> None:
-    session.install("-r", "requirements-development.txt")
+@nox.session(venv_backend="none")
+def bump(session: nox.Session) -> None:
+    """Give every distribution a new version, and close the changelog: nox -s bump -- 0.2.0."""
+    session.run(sys.executable, "scripts/bump_version.py", *session.posargs, external=True)
+
+
+def _install(
+    session: nox.Session, requirements: str = "requirements-development.txt", *options: str
+) -> None:
+    editable = [f"--editable={folder.absolute()}" for folder in DISTRIBUTIONS]
+    session.install("-r", requirements, *editable, *options)
+
+
+def _test(session: nox.Session, *arguments: str) -> None:
+    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments)
+
+
+def _with_every_extra(folder: Path) -> str:
+    extras = ",".join(_project(folder).get("optional-dependencies", {}))
+    return f"{folder.absolute()}[{extras}]"
+
+
+def _clients(folder: Path) -> Iterator[str]:
+    """Yield what a plugin needs beside the core, with its extras and without its bounds."""
+    project = _project(folder)
+    extras = project.get("optional-dependencies", {}).values()
+    for text in [*project["dependencies"], *(text for extra in extras for text in extra)]:
+        need = Requirement(text)
+        if not need.name.startswith("event-brokers"):
+            yield f"{need.name}[{','.join(sorted(need.extras))}]"
+
+
+def _project(folder: Path) -> dict[str, Any]:
+    table: dict[str, Any] = nox.project.load_toml(folder / "pyproject.toml")["project"]
+    return table

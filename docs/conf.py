@@ -1,9 +1,14 @@
 """Settings of the documentation: sphinx -W docs docs/_build/html."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for rooms.py
+
 project = "event-brokers"
 author = "The event-brokers authors"
 copyright = author  # noqa: A001 - Sphinx's name
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "rooms"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "event-brokers"

@@ -1,4 +1,4 @@
-"""The wheels of this repository's distributions, built and read."""
+"""The distributions of this repository: their folders, their version, and their wheels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,34 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
+
+import tomli
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {
-    "event-brokers": ROOT / "core",
-    "event-brokers-assistant": ROOT / "assistant",
-    "event-brokers-kafka": ROOT / "plugins" / "kafka_broker",
-    "event-brokers-pika": ROOT / "plugins" / "pika_broker",
-    "event-brokers-sql": ROOT / "plugins" / "sql_broker",
-}
+
+
+def read_project(folder: Path) -> dict[str, Any]:
+    """Return the table `project` of a folder's pyproject.toml."""
+    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+    table: dict[str, Any] = tomli.loads(text)["project"]
+    return table
+
+
+def find_folders(root: Path) -> dict[str, Path]:
+    """Return the folder of every distribution, by its name.
+
+    Parameters:
+        root: this repository, or a copy of it.
+    """
+    projects = [*root.glob("*/pyproject.toml"), *root.glob("plugins/*/pyproject.toml")]
+    return {read_project(path.parent)["name"]: path.parent for path in sorted(projects)}
+
+
+FOLDERS = find_folders(ROOT)
+PLUGINS = sorted(name for name, folder in FOLDERS.items() if folder.parent.name == "plugins")
+VERSION: str = read_project(ROOT / "core")["version"]
 _LEFT_BY_BUILDS = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__")
 
 
@@ -44,6 +63,14 @@ class Wheel:
         with zipfile.ZipFile(self.path) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
             return HeaderParser().parsestr(archive.read(name).decode())
+
+    def requirements(self) -> list[Requirement]:
+        """Return what it needs of others, with its extras."""
+        return [Requirement(text) for text in self.metadata().get_all("Requires-Dist", failobj=[])]
+
+    def needs(self) -> set[str]:
+        """Return the names of what pip installs with it when no extra is asked for."""
+        return {need.name for need in self.requirements() if need.marker is None}
 
 
 def build_wheels(folder: Path) -> dict[str, Wheel]:

@@ -12,6 +12,7 @@ from command import Commands
 from servers.backends import Backend
 from servers.ports import free_port
 from stand_in import write_plugin
+from wheels import VERSION
 
 
 def test_it_names_type_plugin_server_and_target(commands: Commands, backend: Backend) -> None:
@@ -21,7 +22,8 @@ def test_it_names_type_plugin_server_and_target(commands: Commands, backend: Bac
     before = commands.run("check")
     assert (before.code, before.err) == (0, "")
     lines = before.out.splitlines()
-    assert lines[0] == f"endpoints.yml: valid, type '{kind}' served by event-brokers-{kind} 0.1.0"
+    served = f"served by event-brokers-{kind} {VERSION}"
+    assert lines[0] == f"endpoints.yml: valid, type '{kind}' {served}"
     assert f"{target}'" in before.out
     assert commands.run("publish", commands.events({"n": 1})).code == 0
     after = commands.run("check", "--json")

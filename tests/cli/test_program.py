@@ -12,6 +12,7 @@ from command import Commands
 from event_brokers.cli.exit_codes import MEANINGS
 from stand_in import write_command
 from waiting import wait_until
+from wheels import VERSION
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "command-line.md"
 
@@ -91,7 +92,7 @@ def test_a_reader_that_has_gone_is_no_traceback(commands: Commands) -> None:
 
 def test_the_version_is_that_of_the_distribution(commands: Commands) -> None:
     """For bug reports."""
-    assert commands.run("--version").out == "event-brokers, version 0.1.0\n"
+    assert commands.run("--version").out == f"event-brokers, version {VERSION}\n"
 
 
 def test_a_ctrl_c_anywhere_is_no_traceback(commands: Commands) -> None:

@@ -13,20 +13,28 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from event_brokers.plugins import DISTRIBUTIONS
 from servers.ports import free_port
-from wheels import Wheel
+from wheels import FOLDERS, PLUGINS, VERSION, Wheel, read_project
 
 pytestmark = [pytest.mark.xdist_group("wheels"), pytest.mark.timeout(600)]
 
-CLIENTS = {
-    "event-brokers-kafka": "kafka",
-    "event-brokers-pika": "pika",
-    "event-brokers-sql": "sqlalchemy",
-}
+
+def _client(plugin: str) -> str | None:
+    """Return the module of the one client that a plugin needs beside the core, if it needs one."""
+    needed = {Requirement(text).name for text in read_project(FOLDERS[plugin])["dependencies"]}
+    modules = packages_distributions().items()
+    clients = [module for module, names in modules if {*names} & needed - {"event-brokers"}]
+    return clients[0] if clients else None
+
+
+CLIENTS = {plugin: client for plugin in PLUGINS if (client := _client(plugin))}
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ def core_alone(wheels: dict[str, Wheel], tmp_path_factory: pytest.TempPathFactor
     return Environment.made(folder, str(wheels["event-brokers"].path))
 
 
-@pytest.fixture(scope="module", params=CLIENTS)
+@pytest.fixture(scope="module", params=PLUGINS)
 def plugin_alone(
     request: pytest.FixtureRequest,
     wheels: dict[str, Wheel],
@@ -125,7 +133,7 @@ def test_the_assistant_alone_talks_and_says_what_is_missing(assistant_alone: Env
     assert "'kafka' is not installed; pip install event-brokers-kafka" in run.stderr
 
 
-@pytest.mark.parametrize("type_name", ["kafka", "pika", "sql"])
+@pytest.mark.parametrize("type_name", sorted(DISTRIBUTIONS))
 def test_the_core_alone_says_what_to_install(type_name: str, core_alone: Environment) -> None:
     """A type whose plugin is missing: one sentence with the pip command."""
     program = (
@@ -134,7 +142,7 @@ def test_the_core_alone_says_what_to_install(type_name: str, core_alone: Environ
         "except event_brokers.ConfigurationError as error: print(error)\n"
     )
     run = core_alone.run("python", "-c", program)
-    install = f"pip install event-brokers-{type_name}"
+    install = f"pip install {DISTRIBUTIONS[type_name]}"
     assert run.stdout == f"event_broker.type: '{type_name}' is not installed; {install}\n"
 
 
@@ -152,8 +160,8 @@ def test_a_plugin_brings_its_own_client_alone(plugin_alone: tuple[str, Environme
     """The other brokers' clients are absent, and their types are named with what to install."""
     name, environment = plugin_alone
     found = {plugin for plugin, client in CLIENTS.items() if environment.has(client)}
-    assert found == {name}
-    other = next(plugin for plugin in CLIENTS if plugin != name)
+    assert found == {name} & CLIENTS.keys()
+    other = next(plugin for plugin in PLUGINS if plugin != name)
     endpoints = environment.write_endpoints(type=other.removeprefix("event-brokers-"))
     run = environment.run("event-brokers", "check", "--endpoints", endpoints)
     assert run.returncode == os.EX_CONFIG
@@ -165,7 +173,7 @@ def test_a_plugin_lists_its_options(plugin_alone: tuple[str, Environment]) -> No
     name, environment = plugin_alone
     run = environment.run("event-brokers", "plugins", "--json")
     (plugin,) = json.loads(run.stdout)["plugins"]
-    assert (plugin["distribution"], plugin["version"]) == (name, "0.1.0")
+    assert (plugin["distribution"], plugin["version"]) == (name, VERSION)
     assert plugin["problem"] is None
     assert {"url", "password"} & {option["name"] for option in plugin["options"]}
 

@@ -318,12 +318,25 @@ def test_a_missing_server_skips_and_fails_in_ci(
     monkeypatch.setenv("EVENT_BROKERS_KAFKA_LIBS", str(tmp_path))
     with pytest.raises(MissingServer, match="install"):
         Kafka().start()
+    monkeypatch.delenv("WITHOUT_SERVERS", raising=False)
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="install"), started(Kafka()):
         pass
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="install"), started(Kafka()):
         pass
+
+
+def test_where_no_server_is_wanted_none_starts_and_none_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With WITHOUT_SERVERS=true the tests of every server are skipped, in CI too."""
+    monkeypatch.setenv("WITHOUT_SERVERS", "true")
+    monkeypatch.setenv("CI", "true")
+    for reason in ("install it", None):
+        monkeypatch.setattr(Kafka, "missing", lambda _self, reason=reason: reason)
+        with pytest.raises(pytest.skip.Exception), started(Kafka()):
+            pass
 
 
 def test_free_ports_differ_and_are_not_those_of_outgoing_connections() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from event_brokers import ConfigurationError, EventBroker, endpoints, section
-from event_brokers.buffer import Counts
-from event_brokers.cli.open_spool import counts
+from event_brokers.cli.open_spool import NOTHING, counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings
 from event_brokers.section import EVENT_BROKER, Section
@@ -98,7 +97,7 @@ def assemble(settings: EndpointSettings, model: Model | None) -> Assistant:
         ConfigurationError: an option of the tracker store is wrong.
         TrackerStoreError: the database of the conversations cannot be used now.
     """
-    before = counts(settings.broker) if settings.broker else Counts(0, 0, 0, 0, None)
+    before = counts(settings.broker) if settings.broker else NOTHING
     broker = EventBroker(settings.broker) if settings.broker else None
     try:
         store, name = _store(settings.tracker_store, broker)

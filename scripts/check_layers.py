@@ -1,0 +1,42 @@
+"""Hold layers.ini, the contracts on who may import whom, against this repository's packages."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+CONTRACTS = Path("layers.ini")
+PROGRAM = Path(sys.executable).parent / "lint-imports"
+CORE = "event_brokers"
+_LINE = "\n    "
+
+
+def main() -> int:
+    """Run import-linter on the contracts, or on those that are named; return its code."""
+    plugins = _packages(Path().glob("plugins/*/src/*/__init__.py"))
+    applications = [name for name in _packages(Path().glob("*/src/*/__init__.py")) if name != CORE]
+    contracts = Template(CONTRACTS.read_text(encoding="utf-8")).substitute(
+        packages=_LINE.join([CORE, *plugins, *applications]),
+        applications=_LINE.join(applications),
+        applications_layer=" | ".join(applications),
+        plugins=_LINE.join(plugins),
+        plugins_layer=" | ".join(plugins),
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+        file.write(contracts)
+        file.flush()
+        named = [f"--contract={name}" for name in sys.argv[1:]]
+        lint = [str(PROGRAM), "--no-cache", *named, file.name]
+        return subprocess.run(lint, check=False).returncode
+
+
+def _packages(files: Iterable[Path]) -> list[str]:
+    return sorted(file.parent.name for file in files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
