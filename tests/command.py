@@ -27,6 +27,8 @@ WARNINGS = ("error", "ignore:read_text is deprecated:DeprecationWarning",
             "ignore:open_text is deprecated:DeprecationWarning")  # fmt: skip
 PROGRAM = (sys.executable, *(f"-W{warning}" for warning in WARNINGS), "-c", START)
 
+LIMITED = ("sh", "-c", 'ulimit -n "$0" && exec "$@"')
+
 FILE_BROKER = """
 import pathlib, threading, time
 from event_brokers import BrokerUnavailable, ConfigurationError, RejectedEvents, hookimpl
@@ -119,18 +121,22 @@ class Commands:
             return []
         return [json.loads(line) for line in self.arrived.read_bytes().splitlines()]
 
-    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, open_files: int | None = None, **options: Any
+    ) -> subprocess.Popen[str]:
         """Start a command and return its process.
 
         Parameters:
             words: what stands behind `event-brokers`.
+            open_files: how many files it may have open at once; as many as we if None.
             options: as for `subprocess.Popen`.
         """
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         path = os.pathsep.join([str(self.plugins), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PYTHONPATH": path, **options.pop("env", {})}
+        limited = () if open_files is None else (*LIMITED, str(open_files))
         return subprocess.Popen(
-            [*PROGRAM, *words],
+            [*limited, *PROGRAM, *words],
             cwd=self.folder,
             text=True,
             env=environment,

@@ -17,10 +17,14 @@ settings.load_profile("behaviour")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `nox -s faults` asks for."""
+    """Add what `nox -s faults` and `nox -s fuzz` ask for."""
     parser.addoption(
         "--faults", action="store_true", help="provoke every fault at full length, not a few"
     )
+    parser.addoption(
+        "--fuzz", type=float, default=0, metavar="SECONDS",
+        help="go on with each test of tests/fuzz for so long; one round without it",
+    )  # fmt: skip
 
 
 @pytest.fixture

@@ -23,19 +23,23 @@ class RunningAssistant:
         commands: the folder it runs in; its endpoints.yml is written here.
         endpoints: the sections of endpoints.yml.
         words: further words of the command line.
+        options: of the process, as for `Commands.start`.
     """
 
-    def __init__(self, commands: Commands, endpoints: Mapping[str, Any], *words: str) -> None:
+    def __init__(
+        self, commands: Commands, endpoints: Mapping[str, Any], *words: str, **options: Any
+    ) -> None:
         text = yaml.safe_dump(dict(endpoints)) if endpoints else "{}\n"
         (commands.folder / "endpoints.yml").write_text(text, encoding="utf-8")
         self._commands = commands
         self._words = ("run", "--endpoints", "endpoints.yml", "--port", "0", *words)
+        # what it complains of goes to the test's own output: nobody reads a pipe meanwhile
+        self._options = {"stderr": None, **options}
         self.start()
 
     def start(self) -> None:
         """Start the process, and return when it listens."""
-        # what it complains of goes to the test's own output: nobody reads a pipe meanwhile
-        self._process = self._commands.start(*self._words, stderr=None)
+        self._process = self._commands.start(*self._words, **self._options)
         self.lines: list[str] = []
         assert self._process.stdout is not None
         for line in self._process.stdout:

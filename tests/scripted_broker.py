@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from event_brokers import Event, EventBroker, RejectedEvents, hookimpl
+from event_brokers.delays import Delays
 from event_brokers.endpoints import DeliveryOptions, Settings
 from event_brokers.plugins import Plugin
 
@@ -16,6 +17,9 @@ Outcome = BaseException | Callable[[Sequence[Event]], None] | None
 
 class ScriptedBroker:
     """A plugin whose calls end as the scripts say; without a script they succeed.
+
+    Parameters:
+        delays: how long delivery waits between attempts.
 
     Attributes:
         connects: outcomes of the next calls of `connect`, first to last.
@@ -27,7 +31,7 @@ class ScriptedBroker:
         refuses: events that are never taken: id -> whether the refusal says which event it is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, delays: Delays | None = None) -> None:
         self.connects: deque[BaseException | None] = deque()
         self.publishes: deque[Outcome] = deque()
         self.stored: list[Event] = []
@@ -37,6 +41,7 @@ class ScriptedBroker:
         self.gate = threading.Event()
         self.gate.set()
         self.refuses: dict[str, bool] = {}
+        self.delays = delays or Delays()
 
     @hookimpl
     def connect(self, options: Any) -> object:  # noqa: ARG002 - the hook's signature
@@ -87,7 +92,7 @@ class ScriptedBroker:
         Parameters:
             delivery: options of the `delivery` section.
         """
-        return EventBroker(self.settings(**delivery))
+        return EventBroker(self.settings(**delivery), self.delays)
 
     def ids(self) -> list[str]:
         """Return the ids of the stored events, in order."""

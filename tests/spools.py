@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from event_brokers import Event
-from event_brokers.spool import Spool
+from event_brokers.queues.spool import Spool
 
 BATCH_BYTES = 8 * 1024 * 1024
+DISK_BYTES = 20 * 1024 * 1024
 
 
 def an_event(number: int) -> Event:
@@ -19,7 +26,7 @@ def an_event(number: int) -> Event:
 
 def open_spool(folder: Path, durability: str = "process") -> Spool:
     """Return the spool in a folder, bounded by nothing that a test comes to."""
-    return Spool(folder, durability, None, 2**40)
+    return Spool(folder, durability, None, 2**40, 2**40, None)
 
 
 def drain(spool: Spool) -> list[Event]:
@@ -50,3 +57,44 @@ def accept_until(refusal: type[Exception], accept: Callable[[int], object]) -> i
             number += 1
     except refusal:
         return number
+
+
+@contextmanager
+def small_disk(parent: Path) -> Iterator[Path]:
+    """Hand out a folder that is a small disk of its own; skip the test where none can be had."""
+    folder = parent / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only root may mount a small disk, and not everywhere")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill_up(disk: Path) -> Path:
+    """Let another program take the last of the room; return its file."""
+    file = disk / "another program's"
+    with file.open("wb", buffering=0) as opened:
+        accept_until(OSError, lambda _: opened.write(bytes(4096)))
+    return file
+
+
+@contextmanager
+def run_elsewhere(program: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program in another process, which ends when nothing more comes into it.
+
+    Parameters:
+        program: in Python; may import what the tests may.
+        words: `sys.argv[1:]`.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.communicate(timeout=60)

@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from command import Commands, closing_line
-from event_brokers_assistant import run
+from event_brokers.secret import mask
+from event_brokers_assistant import assembly, listening
 from running_assistant import RunningAssistant
 from waiting import wait_until
 
@@ -165,6 +166,36 @@ def test_mistakes_on_the_command_line_are_one_sentence(commands: Commands) -> No
     assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in ended.err
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"password": "canary-1"},
+        {"password_file": "password"},
+        {"query": {"sslpassword": "canary-1"}},
+        {"url": "postgresql://u:canary-1@127.0.0.1:1/x"},
+        {"url": "postgresql://127.0.0.1:1/x?password=canary-1"},
+    ],
+    ids=str,
+)
+def test_no_secret_of_the_tracker_store_is_shown(
+    commands: Commands, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands, and whoever says it."""
+    (commands.folder / "password").write_text("canary-1\n")
+    section = {
+        "type": "SQL", "dialect": "postgresql", "url": "127.0.0.1", "port": 1, "db": "x", **given,
+    }  # fmt: skip
+    text = json.dumps({"tracker_store": section})
+    (commands.folder / "endpoints.yml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(commands.folder)
+    settings = assembly.read("endpoints.yml")
+    assert "canary" not in repr(settings)
+    assert mask("canary-1 is wrong", settings.secrets()) == "*** is wrong"
+    ended = commands.run("run", "--port", "0", "--debug")
+    assert ended.code == os.EX_UNAVAILABLE
+    assert "canary" not in ended.out + ended.err
+
+
 def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
     """Not where the API is asked with a wrong one, and not where the database refuses."""
     endpoints = file_broker(commands) | {
@@ -185,7 +216,57 @@ def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:
         assistant.stop()
 
 
+@pytest.mark.parametrize("given", ["", " "])
+def test_an_empty_token_is_refused(commands: Commands, given: str) -> None:
+    """A variable that somebody forgot to fill must not open the API to everybody."""
+    sentence = "Error: --auth-token: is empty; give a token, or unset EVENT_BROKERS_AUTH_TOKEN\n"
+    for words, variables in (
+        (["--auth-token", given], {}),
+        ([], {"EVENT_BROKERS_AUTH_TOKEN": given}),
+    ):
+        ended = commands.run("run", "--port", "0", *words, env=variables)
+        assert (ended.code, ended.out, ended.err) == (os.EX_USAGE, "", sentence)
+
+
+def test_the_token_of_the_environment_guards_the_api(commands: Commands) -> None:
+    """It is in no list of processes there; one on the command line comes before it."""
+    variables = {"EVENT_BROKERS_AUTH_TOKEN": "canary-token"}
+    for words, token in (([], "canary-token"), (["--auth-token", "other"], "other")):
+        with RunningAssistant(commands, {}, *words, env=variables) as assistant:
+            assert assistant.client.get("/status").status_code == 401
+            assert assistant.client.get(f"/status?token={token}").status_code == 200
+            assistant.stop()
+
+
+@pytest.mark.parametrize(
+    ("interface", "words", "is_warned"),
+    [
+        ("0.0.0.0", [], True),
+        ("0.0.0.0", ["--auth-token", "canary-token"], False),
+        ("127.0.0.1", [], False),
+        ("localhost", [], False),
+        ("127.0.0.2", [], False),
+    ],
+)
+def test_an_api_that_others_can_reach_without_a_token_is_warned_of(
+    commands: Commands, interface: str, words: list[str], is_warned: bool
+) -> None:
+    """Everybody there could read and change every conversation."""
+    log = commands.folder / "log"
+    with (
+        log.open("w") as written,
+        RunningAssistant(commands, {}, "-i", interface, *words, stderr=written) as assistant,
+    ):
+        assistant.stop()
+    sentence = (
+        f"--interface: whoever reaches {interface} can read and change every conversation; "
+        "give --auth-token"
+    )
+    assert (sentence in log.read_text()) == is_warned
+    assert "canary" not in log.read_text()
+
+
 def test_answers_leave_without_delay() -> None:
     """Where the protocol is not named, asyncio leaves Nagle's algorithm on: 40 ms for each turn."""
-    with run._listening("127.0.0.1", 0) as listener:
+    with listening.listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import event_brokers
-from event_brokers_assistant import Agent, InMemoryTrackerStore, Message, SQLTrackerStore
+from event_brokers_assistant import Agent, InMemoryTrackerStore, Message
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.server import Access, application
 from event_brokers_assistant.tracker import DialogueStateTracker
@@ -132,6 +130,7 @@ def test_a_message_is_added_without_an_answer(client: TestClient) -> None:
         ("POST", "/conversations/s/tracker/events", b"[5]", 400, "[0]: Expected 'object'"),
         ("GET", "/conversations/s/tracker?include_events=x", b"", 400, "include_events: give"),
         ("GET", "/conversations/%00/tracker", b"", 400, "sender_id: give printable"),
+        ("GET", "/conversations/a%0A/tracker", b"", 400, "sender_id: give printable"),
         ("GET", "/nowhere", b"", 404, "Not Found"),
         ("DELETE", "/status", b"", 405, "Method Not Allowed"),
         ("POST", WEBHOOK, b'{"message": "fail"}', 500, "the model raised RuntimeError"),
@@ -146,6 +145,85 @@ def test_every_mistake_has_a_sentence_in_json(  # noqa: PLR0913, PLR0917 - a row
     failure = answered.json()
     assert (failure["status"], failure["code"]) == ("failure", status)
     assert failure["message"].startswith(message)
+
+
+def nested(depth: int) -> bytes:
+    """Return an object inside objects, so many in all."""
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (WEBHOOK, b'{"message": "x", "sender": "s", "metadata": %s}'),
+        (WEBHOOK, b'{"message": "x", "sender": "s", "nobody knows": %s}'),
+        ("/conversations/s/messages", b'{"text": "x", "sender": "user", "parse_data": %s}'),
+        ("/conversations/s/tracker/events", b'{"event": "slot", "name": "n", "value": %s}'),
+        ("/conversations/s/tracker/events", b'{"event": "of the application", "x": %s}'),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_at_the_door(
+    client: TestClient, path: str, body: bytes
+) -> None:
+    """Nothing is stored that could not be shown; what is just allowed can be shown."""
+    for depth in (100, 950, 980):
+        refused = client.post(path, content=body % nested(depth))
+        assert (refused.status_code, refused.json()["message"]) == (
+            400, "body: nested more than 100 deep",
+        )  # fmt: skip
+    assert client.get("/conversations/s/tracker").json()["events"] == []
+    assert client.post(path, content=body % nested(99)).status_code == 200
+    following = [{"event": "active_loop", "name": "form"}, {"event": "slot", "name": "y"}]
+    assert client.post("/conversations/s/tracker/events", json=following).status_code == 200
+    assert client.get("/conversations/s/tracker").status_code == 200
+
+
+def test_what_a_model_nests_too_deeply_is_not_kept() -> None:
+    """A model may repeat what it was sent; one that nests more fails that one message."""
+
+    def nest(_tracker: DialogueStateTracker, message: Message) -> dict[str, Any]:
+        custom: dict[str, Any] = {"sent": message.metadata}
+        for _ in range(int(message.text)):
+            custom = {"a": custom}
+        return {"custom": custom}
+
+    def say(client: TestClient, levels: str) -> tuple[int, Any]:
+        body = b'{"message": "%s", "metadata": %s}' % (levels.encode(), nested(99))
+        answered = client.post(WEBHOOK, content=body)
+        return answered.status_code, answered.json()
+
+    with client_for(Agent(nest)) as talking:
+        assert say(talking, "0")[0] == 200
+        status, failure = say(talking, "860")
+        assert (status, failure["message"]) == (
+            500,
+            "the model's answer is nested more than 200 deep",
+        )
+        shown = talking.get("/conversations/default/tracker").json()
+        assert [event["event"] for event in shown["events"]][-2:] == ["action", "user"]
+
+
+def test_a_list_of_events_counts_as_one_level(client: TestClient) -> None:
+    """The body's own brackets are nesting, too."""
+    event = b'[{"event": "slot", "name": "n", "value": %s}]'
+    path = "/conversations/s/tracker/events"
+    assert client.post(path, content=event % nested(99)).status_code == 400
+    assert client.post(path, content=event % nested(98)).status_code == 200
+
+
+@pytest.mark.parametrize("entities", [5, "text", {"a": 1}, None, [5], [None, {"entity": "x"}]])
+def test_no_parse_data_makes_a_conversation_unreadable(client: TestClient, entities: Any) -> None:
+    """It is any object, and its `entities` may be anything; the conversation goes on."""
+    parsed = {"entities": entities}
+    path = "/conversations/s/messages"
+    body = {"text": "hi", "sender": "user", "parse_data": parsed}
+    assert client.post(path, json=body).status_code == 200
+    added = [{"event": "action", "name": "action_listen"}, {"event": "entities", "entities": [{}]}]
+    assert client.post("/conversations/s/tracker/events", json=added).status_code == 200
+    shown = client.get("/conversations/s/tracker").json()
+    kept = entities if isinstance(entities, list) else []
+    assert shown["latest_message"]["entities"] == [*kept, {}]
+    assert shown["events"][-3]["parse_data"] == parsed
 
 
 def test_the_token_guards_the_api_and_not_the_webhook() -> None:
@@ -205,78 +283,3 @@ def test_without_a_broker_health_says_that_nothing_is_streamed(client: TestClien
     assert health.status_code == 200
     assert "not streamed" in health.json()["events"]
     assert client.get("/status").json()["broker"] is None
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=10,
-)
-NAMES = st.sampled_from(
-    [
-        "message",
-        "sender",
-        "metadata",
-        "input_channel",
-        "text",
-        "parse_data",
-        "event",
-        "name",
-        "value",
-        "timestamp",
-        "entities",
-        "data",
-        "stream",
-        "confidence",
-        "sender_id",
-    ]
-)
-TYPES = st.sampled_from([event["event"] for event in RASA])
-OBJECTS = st.dictionaries(NAMES, JSON | TYPES, max_size=5)
-BODIES = st.one_of(
-    OBJECTS,
-    st.lists(OBJECTS | st.sampled_from(RASA), max_size=3),
-    st.builds(lambda event, more: event | more, st.sampled_from(RASA), OBJECTS),
-    st.builds(lambda body: body | {"message": "hi", "sender": "s"}, OBJECTS),
-    JSON,
-).map(lambda body: json.dumps(body).encode()) | st.binary(max_size=30)
-CONVERSATIONS = st.sampled_from(["s", "t"]) | st.text(max_size=6)
-
-
-@pytest.fixture(scope="module")
-def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Return a client of an assistant that keeps conversations in SQLite and streams."""
-    folder = tmp_path_factory.mktemp("fuzzed")
-    with event_brokers.connect({"type": "sql", "db": str(folder / "events.db")}) as broker:
-        store = SQLTrackerStore(db=str(folder / "tracker.db"), event_broker=broker)
-        assistant = Assistant(Agent(tracker_store=store), broker, None, "in a file")
-        app = application(assistant, Access())
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield client
-        store.close()
-
-
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    method=st.sampled_from(["GET", "POST", "POST", "POST", "PUT"]),
-    path=st.one_of(
-        st.just(WEBHOOK),
-        CONVERSATIONS.map(lambda name: f"/conversations/{name}/tracker"),
-        CONVERSATIONS.map(lambda name: f"/conversations/{name}/tracker/events"),
-        CONVERSATIONS.map(lambda name: f"/conversations/{name}/messages"),
-        st.sampled_from(["/", "/status", "/healthz"]),
-    ),
-    parameters=st.dictionaries(
-        st.sampled_from(["include_events", "token", "stream"]), st.text(max_size=5), max_size=2
-    ),
-    body=BODIES,
-)
-def test_nothing_that_is_sent_makes_the_server_fail(
-    fuzzed: TestClient, method: str, path: str, parameters: dict[str, str], body: bytes
-) -> None:
-    """Whatever the body, the path and the query: an answer or a refusal in JSON, never a 5xx."""
-    address = quote(path, safe="/", errors="surrogatepass")
-    answered = fuzzed.request(method, address, params=parameters, content=body)
-    assert answered.status_code < 500, answered.text
-    if path != "/":
-        answered.json()

@@ -43,6 +43,18 @@ def test_the_events_of_each_turn_are_shown(commands: Commands) -> None:
     assert {event["sender_id"] for event in commands.read()} == {"me"}
 
 
+def test_no_answer_plays_with_the_terminal(commands: Commands) -> None:
+    """Each of its lines stays one of the bot's, and an event stays JSON."""
+    (commands.folder / "agent.py").write_text(
+        'def model(tracker, message): return ["a\\x1b[2J\\x7f\\nError: forged \\u202e"]\n'
+    )
+    run = commands.run("shell", "-m", "agent.py", "--events", given="hi\n")
+    lines = run.out.splitlines()
+    assert lines[:2] == [r"bot> a\x1b[2J\x7f", r"bot> Error: forged \u202e"]
+    assert run.out.replace("\n", "").isprintable()
+    assert [json.loads(line) for line in lines[2:-1]] == commands.read()
+
+
 def test_stop_ends_it(commands: Commands) -> None:
     """What stands behind it is not said."""
     run = commands.run("shell", given="hi\n/stop\nyou\n")

@@ -12,6 +12,7 @@ import pytest
 
 import event_brokers
 from command import Commands, closing_line
+from stand_in import write_plugin
 from waiting import wait_until
 
 SPOOL: dict[str, Any] = {"delivery": {"spool": "waiting"}}
@@ -146,6 +147,47 @@ def test_what_is_exported_can_be_published(commands: Commands, left: list[str]) 
     assert commands.run("publish", "saved.jsonl").out == closing_line(3, 3)
     assert commands.read() == [EVENTS[2], *EVENTS[:2]]
     assert len(left) == 3
+
+
+ONCE = """
+import pathlib
+from event_brokers import ConfigurationError, hookimpl
+
+place = pathlib.Path("queue")
+
+@hookimpl
+def connect(options, used):
+    if "queue" in used and not place.exists():
+        raise ConfigurationError("queue 'queue' was here, and is missing")
+    place.touch()
+    used.add("queue")
+    return place
+
+@hookimpl
+def publish(connection, events):
+    with connection.open("ab") as file:
+        file.writelines(event.body + b"\\n" for event in events)
+
+@hookimpl
+def close(connection): pass
+"""
+
+
+def test_a_missing_place_is_made_anew_once_it_is_forgotten(commands: Commands) -> None:
+    """Until somebody says so, events wait: what the broker lost may come back."""
+    write_plugin(commands.plugins, "once", ONCE, "once-broker")
+    commands.broker({"type": "once", **SPOOL})
+    queue, name = commands.folder / "queue", commands.events(EVENTS[0])
+    assert commands.run("publish", name).out == closing_line(1, 1)
+    queue.unlink()
+    done = commands.run("publish", name)
+    assert (done.code, done.out) == (78, closing_line(1, 0, 1))
+    assert "queue 'queue' was here, and is missing" in done.err
+    assert not queue.exists()
+    assert commands.run("spool", "forget-places").out == "1 places forgotten: queue\n"
+    assert commands.run("spool", "forget-places", "--json").document["forgotten"] == []
+    assert commands.run("publish", "-").out == closing_line(1, 1)
+    assert len(queue.read_bytes().splitlines()) == 1
 
 
 def test_check_says_how_many_wait(commands: Commands, left: list[str]) -> None:

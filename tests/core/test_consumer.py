@@ -177,3 +177,52 @@ def test_a_body_that_is_no_event_keeps_its_bytes(body: bytes, problem: str) -> N
     """It is shown with the reason, and never lost."""
     event = ReceivedEvent.from_body(body, "here")
     assert (event.event, event.body, event.problem) == (None, body, problem)
+
+
+@pytest.mark.parametrize("error", [OSError("reset"), KeyError("the client's own")])
+def test_consuming_retries_what_publishing_retries(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever the client raises, but what a person must change."""
+
+    def lost() -> Iterator[ReceivedEvent | None]:
+        yield from fails_with(error)
+
+    plugin = Scripted(lost, lambda: iter([received(2)]))
+    with plugin.consumer() as consumer:
+        assert next(consumer).event == {"n": 2}
+    assert f"scripted: consuming: {type(error).__name__}" in caplog.text
+
+
+def test_an_error_while_closing_stays_inside_the_with_block(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A bad goodbye of a plugin hides nothing that came before it."""
+
+    def script() -> Iterator[ReceivedEvent | None]:
+        try:
+            yield received(1)
+        finally:
+            raise RuntimeError("canary")
+
+    with Scripted(script).consumer() as consumer:
+        next(consumer)
+    assert "scripted: closing the consumer failed: RuntimeError at" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_a_signal_handler_may_close_a_consumer_that_waits() -> None:
+    """On the very thread that waits for the next event; here the plugin stands for the handler."""
+    released = threading.Event()
+
+    def script() -> Iterator[ReceivedEvent | None]:
+        try:
+            yield received(1)
+            consumer.close()  # as a handler would that strikes just here
+            yield received(2)
+        finally:
+            released.set()
+
+    consumer = Scripted(script).consumer()
+    assert [each.event for each in consumer] == [{"n": 1}]
+    assert released.is_set()

@@ -16,16 +16,16 @@ from event_brokers import (
     delivery,
     hookimpl,
 )
+from event_brokers.delays import Delays
 from scripted_broker import ScriptedBroker
 from waiting import wait_until
 
+QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)  # many attempts fit into a test
 
-@pytest.fixture(autouse=True)
-def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back off for milliseconds, so that many attempts fit into a test."""
-    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(delivery, "FIRST_HALTED_SECONDS", 0.001)
-    monkeypatch.setattr(delivery, "LONGEST_DELAY_SECONDS", 0.01)
+
+def scripted_broker() -> ScriptedBroker:
+    """Return a broker to which delivery comes back within milliseconds."""
+    return ScriptedBroker(QUICK)
 
 
 def published(scripted: ScriptedBroker, count: int) -> list[str]:
@@ -44,7 +44,7 @@ def published(scripted: ScriptedBroker, count: int) -> list[str]:
 )
 def test_events_survive_every_failure_to_connect(failure: BaseException) -> None:
     """Nothing is lost and the order is kept, however often connecting fails."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     scripted.connects.extend([failure] * 5)
     assert published(scripted, 10) == scripted.ids()
     assert scripted.open == 0
@@ -55,7 +55,7 @@ def test_events_survive_every_failure_to_connect(failure: BaseException) -> None
 )
 def test_a_failed_batch_is_sent_again_through_a_new_connection(failure: Exception) -> None:
     """A connection that failed is closed, and never used again."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     scripted.publishes.extend([failure] * 3)
     assert published(scripted, 10) == scripted.ids()
     assert scripted.opened == 4
@@ -67,7 +67,7 @@ def test_only_the_unconfirmed_are_sent_again(
     kind: type[BrokerUnavailable] | type[ConfigurationError],
 ) -> None:
     """An exception that says what was confirmed spares these events a second journey."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
 
     def confirm_half(events: Sequence[Event]) -> None:
         half = events[: len(events) // 2]
@@ -80,7 +80,7 @@ def test_only_the_unconfirmed_are_sent_again(
 
 def test_rejected_events_are_buried_and_the_others_go_on() -> None:
     """A dead letter carries the broker's reason; the connection stays."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
 
     def reject_second(events: Sequence[Event]) -> None:
         scripted.stored.append(events[0])
@@ -101,7 +101,7 @@ def test_rejected_events_are_buried_and_the_others_go_on() -> None:
 
 def test_a_rejected_batch_is_narrowed_until_the_culprit_is_found() -> None:
     """A broker that does not say which event it refuses costs that event alone."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
 
     def reject_the_seventh(events: Sequence[Event]) -> None:
         scripted.publishes.append(reject_the_seventh)
@@ -126,7 +126,7 @@ def failing_on(scripted: ScriptedBroker, number: int, failure: Exception) -> Non
 
 def test_an_unforeseen_failure_is_narrowed_to_the_event_that_fails_alone() -> None:
     """What stands before it is delivered; what waits behind it has a reason that anyone can see."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     failing_on(scripted, 70, ValueError("canary"))
     with scripted.start() as broker:
         ids = broker.publish_many([{"number": number} for number in range(100)])
@@ -144,7 +144,7 @@ def test_an_unforeseen_failure_is_narrowed_to_the_event_that_fails_alone() -> No
 
 def test_an_event_that_failed_alone_often_enough_is_a_dead_letter() -> None:
     """Only where `max_attempts` says so; the others go on, and reason and count are kept."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     failing_on(scripted, 3, ValueError("canary"))
     with scripted.start(max_attempts=5) as broker:
         ids = broker.publish_many([{"number": number} for number in range(10)])
@@ -162,7 +162,7 @@ def test_an_event_that_failed_alone_often_enough_is_a_dead_letter() -> None:
 )
 def test_a_broker_that_is_down_never_makes_dead_letters(failure: Exception) -> None:
     """`max_attempts` is for events, not for outages, however many attempts they take."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     scripted.publishes.extend([failure] * 20)
     with scripted.start(max_attempts=1) as broker:
         broker.publish({})
@@ -173,7 +173,7 @@ def test_a_broker_that_is_down_never_makes_dead_letters(failure: Exception) -> N
 def test_a_batch_stays_below_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many events nor large ones make a batch without end; one event always goes."""
     monkeypatch.setattr(delivery, "BATCH_BYTES", 100)
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     with scripted.start() as broker:
         broker.publish_many([{"text": "x" * size} for size in (10, 10, 500, 60, 60)])
         broker.flush(20)
@@ -186,7 +186,7 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
 ) -> None:
     """A person reads one loud line, and nothing else has to be done once the cause is gone."""
     caplog.set_level(logging.INFO, "event_brokers")
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     wrong = ConfigurationError("event_broker.password: refused")
     scripted.connects.extend([wrong] * 1000)
     with scripted.start() as broker:
@@ -207,7 +207,7 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
 
 def test_another_configuration_error_is_said_too(caplog: pytest.LogCaptureFixture) -> None:
     """A person who put one mistake right must read of the next one, once."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     first, second = ConfigurationError("wrong password"), ConfigurationError("no such table")
     scripted.connects.extend([first] * 3 + [second] * 3)
     with scripted.start() as broker:
@@ -224,7 +224,7 @@ def test_an_outage_is_two_log_lines_however_long_it_lasts(
 ) -> None:
     """Retrying and recovered are said once each, also where connecting works and publish fails."""
     caplog.set_level(logging.INFO, "event_brokers")
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     with scripted.start() as broker:
         wait_until(lambda: broker.status().state == "connected")
         caplog.clear()
@@ -240,11 +240,11 @@ def test_an_outage_is_two_log_lines_however_long_it_lasts(
 
 def test_a_sentence_from_a_plugin_is_shown_without_secrets() -> None:
     """What a careless plugin puts into its error is masked before anybody sees it."""
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
     settings = scripted.settings()
     settings.options["password"] = "hunter2"
     scripted.connects.extend([OSError("no login with hunter2 at amqp://me:other@host/")] * 1000)
-    with EventBroker(settings) as broker:
+    with EventBroker(settings, QUICK) as broker:
         sentence = wait_until(lambda: broker.status().last_error)
         scripted.connects.clear()
     assert sentence == "OSError: no login with *** at amqp://me:***@host/"
@@ -255,7 +255,7 @@ def test_no_log_holds_what_an_error_says_of_events_or_secrets(
 ) -> None:
     """Also at DEBUG, where the cause is shown: frames and types, never texts and values."""
     caplog.set_level(logging.DEBUG)
-    scripted = ScriptedBroker()
+    scripted = scripted_broker()
 
     def fail(events: Sequence[Event]) -> None:
         try:
@@ -280,7 +280,7 @@ def test_a_connect_hook_that_returns_nothing_is_named() -> None:
         def connect(self, options: object) -> None:
             """Forget to return the connection."""
 
-    broker = Forgetful().start()
+    broker = Forgetful(QUICK).start()
     sentence = wait_until(lambda: broker.status().last_error)
     broker.close()
     assert sentence == (

@@ -8,13 +8,14 @@ import enum
 import json
 import uuid
 from collections import OrderedDict
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_brokers import Event, InvalidEvent
+from event_brokers import Event, InvalidEvent, ReceivedEvent
 from event_brokers.event_ids import new_id
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -163,3 +164,59 @@ def test_ids_are_uuid7_and_sort_in_the_order_they_were_made() -> None:
     assert ids == sorted(set(ids))
     assert {uuid.UUID(event_id).version for event_id in ids[:100]} == {7}
     assert {uuid.UUID(event_id).variant for event_id in ids[:100]} == {uuid.RFC_4122}
+
+
+def test_headers_that_were_given_travel_beside_the_bodys_own() -> None:
+    """Text to text; the id and the type stay the core's."""
+    event = Event.from_dict({"event": "user"}, "x", {"traceparent": "00-1-2-01", "ü": "ö"})
+    assert event.given_headers == {"traceparent": "00-1-2-01", "ü": "ö"}
+    assert event.headers == {
+        "traceparent": "00-1-2-01", "ü": "ö", "event_id": "x", "event_type": "user"
+    }  # fmt: skip
+    assert event.size == len(event.body) + len("traceparent00-1-2-01") + len("üö".encode())
+
+
+@pytest.mark.parametrize(
+    ("headers", "sentence"),
+    [
+        (
+            {"event_id": "y"},
+            "headers: 'event_id' is set by event-brokers itself; name it otherwise",
+        ),
+        ({"Event_Type": "y"}, "headers: 'Event_Type' is set by event-brokers itself"),
+        ({"a": "1\r\nb: 2"}, "headers: the value of 'a' holds a control character"),
+        ({"a\n": "1"}, "headers: a name holds a control character"),
+        ({"a": "\x9b31m"}, "headers: the value of 'a' holds a control character"),
+        ({"a": 1}, "headers: the value of 'a' is not text"),
+        ({1: "a"}, "headers: a name must be text of 1 to 128 characters"),
+        ({"": "a"}, "headers: a name must be text of 1 to 128 characters"),
+        ({"a": "\ud800"}, "headers: the value of 'a' holds a lone surrogate"),
+        ({"a": "x" * 40_000}, "headers: are larger than 32768 bytes"),
+        ([("a", "b")], "headers: give a mapping of text to text"),
+    ],
+)
+def test_headers_that_no_broker_could_carry_are_refused(headers: Any, sentence: str) -> None:
+    """In the caller's thread, and without showing a value."""
+    with pytest.raises(InvalidEvent) as caught:
+        Event.from_dict({}, headers=headers)
+    assert str(caught.value).startswith(sentence)
+
+
+def test_a_type_with_line_breaks_forges_no_header() -> None:
+    """CR and LF of `event` are taken out where it stands in a header; the body keeps them."""
+    event = Event.from_dict({"event": "user\r\nevent_id: forged\x7f"}, "x")
+    assert event.headers == {"event_id": "x", "event_type": "userevent_id: forged"}
+    assert json.loads(event.body) == {"event": "user\r\nevent_id: forged\x7f"}
+
+
+def test_no_repr_shows_a_body() -> None:
+    """A plugin's f-string carries no conversation into a log."""
+    event = Event.from_dict({"text": "canary", "sender_id": "canary"}, headers={"a": "canary"})
+    received = ReceivedEvent.from_body(event.body, "here", event.id, event.headers)
+    assert "canary" not in f"{event} {event!r} {received} {received!r} {[event, received]}"
+
+
+def test_any_mapping_is_an_event() -> None:
+    """Not only a dict: what reads like one is written like one."""
+    event = MappingProxyType({"event": "user", "sender_id": "a"})
+    assert json.loads(Event.from_dict(event).body) == {"event": "user", "sender_id": "a"}

@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from event_brokers import ConfigurationError, Secret
 from event_brokers.endpoints import read_options
+from event_brokers.options import describe
 from event_brokers.plugin import network, tls
 from event_brokers.plugin.network import Address
 from event_brokers.plugin.tls import TlsOptions, client_context, handshake_problem
@@ -456,6 +457,15 @@ def test_a_client_certificate_in_each_form_is_taken(files: Certificates, how: st
         "in one file": SomeOptions(ssl_certfile=str(files.server_key_and_certificate)),
     }
     assert client_context(options[how]).verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_plugins_own_options_are_listed_before_those_of_tls() -> None:
+    """What a table shows first is what everybody needs."""
+    names = [option.name for option in describe(SomeOptions)]
+    assert names == [
+        "url", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password", "ssl_check_hostname",
+        "require_tls",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("option", ["ssl_keyfile", "ssl_password"])

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -134,3 +135,101 @@ def test_an_unsound_plugin_is_refused_with_what_to_change(
         Plugin("mine", "my-dist 1.0", SimpleNamespace(**marked))
     assert str(caught.value).startswith("the plugin 'mine' of my-dist 1.0: ")
     assert expected in str(caught.value)
+
+
+class Instance:
+    """A plugin as an object; its class alone is none."""
+
+    @hookimpl
+    def connect(self, options: Any) -> object:  # noqa: ARG002 - the hook's signature
+        """Connect."""
+        return self
+
+    @hookimpl
+    def publish(self, connection: Any, events: Any) -> None:
+        """Publish."""
+
+    @hookimpl
+    def close(self, connection: Any) -> None:
+        """Close."""
+
+
+class Static:
+    """A plugin as a class that needs no instance."""
+
+    @staticmethod
+    @hookimpl
+    def connect(options: Any) -> object:  # noqa: ARG004 - the hook's signature
+        """Connect."""
+        return "connected"
+
+    @staticmethod
+    @hookimpl
+    def publish(connection: Any, events: Any) -> None:
+        """Publish."""
+
+    @classmethod
+    @hookimpl
+    def close(cls, connection: Any) -> None:
+        """Close."""
+
+
+def test_a_class_whose_methods_want_an_instance_is_refused() -> None:
+    """Else `publish` would be a TypeError for ever, and no event be delivered."""
+    with pytest.raises(PluginError) as caught:
+        Plugin("mine", "my-dist 1.0", Instance)
+    assert str(caught.value) == (
+        "the plugin 'mine' of my-dist 1.0: Instance is a class, and hook 'close' wants an "
+        "instance; register an instance of it"
+    )
+    assert Plugin("mine", "my-dist 1.0", Instance()).hook.connect(options={}, used=set())
+
+
+def test_a_class_that_needs_no_instance_is_a_plugin() -> None:
+    """All of its hooks are static, or want the class."""
+    plugin = Plugin("mine", "my-dist 1.0", Static)
+    assert plugin.hook.connect(options={}, used=set()) == "connected"
+    plugin.hook.publish(connection="connected", events=[])
+    plugin.hook.close(connection="connected")
+
+
+OPTIONS = """
+from typing import Annotated
+import msgspec
+from event_brokers import Options
+@hookimpl
+def options():
+    class Mine(Options, frozen=True, kw_only=True):
+        count: Annotated[int | None, msgspec.Meta(ge=1)] = None
+    return Mine
+"""
+HOOK = f"{SOUND}@hookimpl\ndef options(): "
+ENDS = "class Ends(BaseException): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        (SOUND + OPTIONS, "options class Mine: option 'count': can only set `ge` on a numeric"),
+        (HOOK + "raise ValueError('x')", "hook 'options' raised ValueError"),
+        (HOOK + "raise SystemExit(3)", "ends the program: SystemExit: 3"),
+        (HOOK + "raise KeyboardInterrupt", "ends the program: KeyboardInterrupt"),
+        ("raise SystemExit('no client')", "ends the program: SystemExit: no client"),
+        ("import sys; sys.exit()", "ends the program: SystemExit"),
+        ("raise KeyboardInterrupt", "ends the program: KeyboardInterrupt"),
+        (ENDS + "raise Ends('all of it')", "ends the program: Ends: all of it"),
+        ("raise RecursionError('a\\nb')", "cannot be imported: RecursionError: a"),
+        (SOUND + "def __dir__(): raise OSError('x')", "cannot be registered: OSError: x"),
+    ],
+)  # fmt: skip
+def test_no_plugin_breaks_the_listing(folder: Path, source: str, problem: str) -> None:
+    """Whatever its module, its hook or its options class does: it is listed with its problem."""
+    name = f"broken-{uuid4()}"  # a module is imported once
+    write_plugin(folder, "broken", source, name)
+    write_plugin(folder, "sound", SOUND, "sound-dist")
+    found = {plugin.type: plugin for plugin in installed()}
+    assert found["sound"].plugin is not None
+    assert found["broken"].plugin is None
+    said = f"the plugin 'broken' of {name} 1.0: {problem}"
+    assert str(found["broken"].problem).startswith(said)
+    assert "\n" not in str(found["broken"].problem)

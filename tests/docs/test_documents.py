@@ -15,10 +15,8 @@ import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
-import event_brokers
 from event_brokers import ConfigurationError, Event, ReceivedEvent, endpoints, hookimpl, plugins
 from event_brokers.plugins import Plugin
-from stand_in import write_plugin
 from wheels import ROOT
 
 DOCUMENTS = sorted(
@@ -94,7 +92,7 @@ def read_yaml(example: Example) -> None:
     text = str(example.parsed)
     Path("endpoints.yml").write_text(text, encoding="utf-8")
     if "type: lines" in text:
-        return  # the documentation's own plugin has a test of its own
+        return  # the documentation's own plugin has tests of its own
     try:
         endpoints.read("endpoints.yml")
     except ConfigurationError as error:
@@ -142,19 +140,3 @@ def test_every_code_block_works(path: str, monkeypatch: pytest.MonkeyPatch) -> N
     for example in document.examples():
         example.evaluate()
     refuse_unexpected(document.namespace)
-
-
-@pytest.mark.parametrize("block", [0, 1])
-def test_the_plugin_of_the_documentation_delivers(
-    block: int, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both forms, the one without and the one with options of its own, installed and used."""
-    blocks = [str(example.parsed) for example in parsed("docs/plugins.md").examples()]
-    modules = [text for text in blocks if "@hookimpl" in text]
-    write_plugin(folder / "installed", "lines", modules[block], f"event-brokers-lines-{block}")
-    monkeypatch.syspath_prepend(str(folder / "installed"))
-    with event_brokers.connect({"type": "lines", "path": "events.jsonl"}) as broker:
-        broker.publish({"event": "user", "text": "hi"})
-    assert (folder / "events.jsonl").read_text(encoding="utf-8") == (
-        '{"event":"user","text":"hi"}\n'
-    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from kafka.admin import KafkaAdminClient
+from kafka.admin import KafkaAdminClient, NewTopic
 
 from faults.scene import Scene
 from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ
@@ -119,13 +119,34 @@ def memory_alarm(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def queue_deleted(scene: Scene) -> Iterator[None]:
-    """An administrator deletes the queue."""
+    """An administrator deletes the queue, which nobody makes again until he does."""
     server = scene.server(RabbitMQ)
     with scene.running.paused():
         scene.backend.read()  # which takes the messages, and keeps them
         with server.connection() as connection:
             connection.channel().queue_delete(scene.name)
     yield
+    assert scene.name not in server.control("list_queues", "name").split()
+    with server.connection() as connection:
+        connection.channel().queue_declare(scene.name, durable=True)
+
+
+@contextmanager
+def exchange_deleted(scene: Scene) -> Iterator[None]:
+    """An administrator deletes the exchange, which nobody makes again until he does."""
+    server = scene.server(RabbitMQ)
+    with server.connection() as connection:
+        connection.channel().exchange_delete(scene.name)
+    scene.running.burst()
+    yield
+    assert scene.name not in server.control("list_exchanges", "name").split()
+    with server.connection() as connection:
+        connection.channel().exchange_declare(scene.name, "fanout", durable=True)
+
+
+def behind_an_exchange(scene: Scene) -> dict[str, Any]:
+    """Return the options that lead to the queue through an exchange of the same name."""
+    return {"exchange_name": scene.name}
 
 
 @contextmanager
@@ -156,14 +177,16 @@ def queue_full(scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def topic_deleted(scene: Scene) -> Iterator[None]:
-    """An administrator deletes the topic, which Kafka makes again."""
+    """An administrator deletes the topic, which is never made anew, and brings it back."""
     server = scene.server(Kafka)
-    with scene.running.paused():
-        scene.rescue()
-        with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+    with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+        with scene.running.paused():
+            scene.rescue()
             admin.delete_topics([scene.name])
             wait_until(lambda: scene.name not in admin.list_topics())
-    yield
+        yield
+        assert scene.name not in admin.list_topics()
+        admin.create_topics([NewTopic(scene.name, 1, 1)])
 
 
 @contextmanager
@@ -318,6 +341,7 @@ FAULTS = (
     Fault("slow link", slow_link, SERVERS),
     Fault("memory alarm", memory_alarm, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("queue deleted", queue_deleted, ("rabbitmq",), in_short=("rabbitmq",)),
+    Fault("exchange deleted", exchange_deleted, ("rabbitmq",), section=behind_an_exchange),
     Fault("queue of another type", queue_of_another_type, ("rabbitmq",)),
     Fault("queue full, reject-publish", queue_full, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("topic deleted", topic_deleted, ("kafka",)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import socket
 import socketserver
@@ -30,10 +32,10 @@ from kafka.admin import (
 from kafka.errors import InvalidRecordError, KafkaError
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
+from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer, client, connection, session
-from event_brokers_kafka.addresses import Address
-from event_brokers_kafka.connection import KafkaConnection
-from event_brokers_kafka.failures import as_publish_error
+from event_brokers_kafka.connection import Connection
+from event_brokers_kafka.failures import translate_errors
 from event_brokers_kafka.hooks import check
 from event_brokers_kafka.topic import Topic
 from servers import Kafka, free_port
@@ -89,10 +91,15 @@ def manner(server: Kafka, kind: str) -> dict[str, Any]:
     return options
 
 
+def connect(options: KafkaOptions) -> Connection:
+    """Return a connection that has used no topic before."""
+    return Connection(options, set())
+
+
 @contextmanager
-def connected(options: KafkaOptions) -> Iterator[KafkaConnection]:
+def connected(options: KafkaOptions) -> Iterator[Connection]:
     """Hand out a connection and close it."""
-    with closing(KafkaConnection(options)) as opened:
+    with closing(connect(options)) as opened:
         yield opened
 
 
@@ -128,13 +135,17 @@ def topics(server: Kafka) -> set[str]:
         return set(admin.list_topics())
 
 
-def what_is_wrong(attempt: Callable[[], object], kind: type[Exception]) -> str:
+def what_is_wrong(
+    attempt: Callable[[], object],
+    kind: type[Exception],
+    within: float = SECONDS_TO_SAY_WHAT_IS_WRONG,
+) -> str:
     """Return the sentence with which an attempt fails, which must be soon."""
     begin = time.monotonic()
     with pytest.raises(kind) as caught:
         attempt()
     assert type(caught.value) is kind
-    assert time.monotonic() - begin < SECONDS_TO_SAY_WHAT_IS_WRONG
+    assert time.monotonic() - begin < within
     return str(caught.value)
 
 
@@ -143,17 +154,32 @@ def test_an_event_arrives_with_key_headers_and_exactly_its_body(
 ) -> None:
     """The body is the caller's dictionary and nothing else; the rest travels beside it."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
-    event = Event.from_dict({"sender_id": "ünï", "event": "bot", "text": "hé"}, event_id="the-id")
+    event = Event.from_dict(
+        {"sender_id": "ünï", "event": "bot", "text": "hé"}, "the-id", {"x-trace": "trâce"}
+    )
     with connected(plain(kafka, name)) as opened:
         opened.publish([event])
     [record] = stored(kafka, name, 1)
     assert record.value == event.body
     assert record.key == "ünï".encode()
     assert record.headers == [
+        ("x-trace", "trâce".encode()),
         ("event_id", b"the-id"),
         ("event_type", b"bot"),
         ("RASA_ENVIRONMENT", b"production"),
     ]
+
+
+def test_a_header_that_is_given_is_not_replaced(
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says where an event is from knows it better than the environment."""
+    monkeypatch.setenv("RASA_ENVIRONMENT", "production")
+    event = Event.from_dict({}, "the-id", {"RASA_ENVIRONMENT": "given"})
+    with connected(plain(kafka, name)) as opened:
+        opened.publish([event])
+    [record] = stored(kafka, name, 1)
+    assert record.headers == [("RASA_ENVIRONMENT", b"given"), ("event_id", b"the-id")]
 
 
 def test_an_event_that_names_nothing_has_an_id_and_no_key(
@@ -350,7 +376,7 @@ def test_what_a_person_must_change_is_said_within_seconds(
     kind, change, sentence = WRONG[wrong]
     options = KafkaOptions(topic=name, **(manner(kafka, kind) | change(kafka)))
     wanted = sentence.format(options.url, **vars(kafka.certificates))
-    assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == wanted
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == wanted
     assert what_is_wrong(lambda: check(options), ConfigurationError) == wanted
 
 
@@ -358,7 +384,7 @@ def test_what_a_person_must_change_is_said_within_seconds(
 def test_a_file_that_is_missing_is_named(kafka: Kafka, name: str, option: str) -> None:
     """The sentence names option and path before anything connects."""
     options = KafkaOptions(topic=name, **(manner(kafka, "SSL") | {option: "/nowhere/x.pem"}))
-    assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == (
+    assert what_is_wrong(lambda: connect(options), ConfigurationError) == (
         f"event_broker.{option}: '/nowhere/x.pem' cannot be read: no such file or directory"
     )
 
@@ -368,11 +394,11 @@ def test_a_certificate_for_another_host_is_refused_unless_told_otherwise(
 ) -> None:
     """The host's name is checked by default; without the check the rest still holds."""
     given = manner(kafka, "SASL_SSL PLAIN")
-    connect = socket.create_connection
+    really_connect = socket.create_connection
     monkeypatch.setattr(
         socket,
         "create_connection",
-        lambda address, timeout: connect(("localhost", address[1]), timeout),
+        lambda address, timeout: really_connect(("localhost", address[1]), timeout),
     )
     given["url"] = f"other.example:{kafka.sasl_ssl_port}"
     options = KafkaOptions(topic=name, **given)
@@ -397,7 +423,7 @@ def test_a_client_certificate_of_a_strange_authority_is_refused_in_words(
     key.write_bytes(pkcs8(stranger))
     given = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     options = KafkaOptions(topic=name, **(manner(kafka, "SSL") | given))
-    sentence = what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
     assert sentence.startswith(
         f"event_broker.ssl_certfile: '{options.url}' refuses the client certificate in "
         f"'{certificate}': "
@@ -428,7 +454,7 @@ def test_a_refused_port_and_an_unknown_host_are_told_apart(name: str) -> None:
     """Both may pass by themselves, so neither is a mistake of the configuration."""
     port = free_port()
     refused = KafkaOptions(url=f"127.0.0.1:{port}", topic=name)
-    assert what_is_wrong(lambda: KafkaConnection(refused), BrokerUnavailable) == (
+    assert what_is_wrong(lambda: connect(refused), BrokerUnavailable) == (
         f"127.0.0.1:{port} refused the connection"
     )
     unknown = KafkaOptions(url="broker.invalid", topic=name)
@@ -444,6 +470,47 @@ def test_a_server_that_is_not_kafka_is_called_so(name: str) -> None:
         assert what_is_wrong(lambda: check(options), ConfigurationError) == (
             f"event_broker.url: '{address}' is no Kafka broker; check host and port"
         )
+
+
+def test_a_server_without_tls_is_called_so(name: str) -> None:
+    """Where it answers at all, with whatever it is; the option is the one that holds the port."""
+    with an_answer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as address:
+        options = KafkaOptions(url=str(address), topic=name, security_protocol="SSL")
+        assert what_is_wrong(lambda: check(options), ConfigurationError) == (
+            f"event_broker.url: '{address}' does not speak TLS; "
+            "give the port of its TLS listener, or take TLS out"
+        )
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_a_password_that_can_be_read_on_its_way_is_warned_of(
+    kafka: Kafka,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mechanism: str,
+) -> None:
+    """Once, where PLAIN sends it to another machine without TLS; SCRAM does not send it."""
+    given = manner(kafka, f"SASL_PLAINTEXT {mechanism}")
+    really_connect = socket.create_connection
+    monkeypatch.setattr(
+        socket,
+        "create_connection",
+        lambda address, timeout: really_connect(("127.0.0.1", address[1]), timeout),
+    )
+    given["url"] = f"{mechanism.lower()}.example:{kafka.sasl_plaintext_port}"
+    with caplog.at_level(logging.WARNING, "event_brokers"):
+        for _ in range(2):
+            check(KafkaOptions(topic=name, **given))
+    warnings = [record.getMessage() for record in caplog.records if record.name == "event_brokers"]
+    expected = [
+        (
+            f"kafka: the password can be read on its way to '{given['url']}', for there is no "
+            "TLS; give security_protocol SASL_SSL, and require_tls: true, so that it is never "
+            "sent without"
+        )
+    ]
+    assert warnings == (expected if mechanism == "PLAIN" else [])
 
 
 @contextmanager
@@ -479,7 +546,7 @@ def test_a_leader_that_cannot_be_reached_is_named_with_its_cause(
     leaders = (Address("127.0.0.1", port),)
     elsewhere = Topic(name, 0, 1, leaders, frozenset())
     monkeypatch.setattr(connection, "find_or_make", lambda _session, _name: elsewhere)
-    sentence = what_is_wrong(lambda: KafkaConnection(plain(kafka, name)), BrokerUnavailable)
+    sentence = what_is_wrong(lambda: connect(plain(kafka, name)), BrokerUnavailable)
     assert sentence == (
         f"127.0.0.1:{port} refused the connection; {kafka.bootstrap()} names it as the topic's "
         "broker (advertised.listeners)"
@@ -513,7 +580,7 @@ def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
     """The sentence names the topic and the command that makes it; then it works."""
     server = kafka_without_automatic_topics
     options = plain(server, name)
-    sentence = what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
     assert sentence == (
         f"event_broker.topic: '{name}' does not exist, and '{options.url}' makes no topics by "
         f"itself; kafka-topics.sh --bootstrap-server {options.url} --create --topic {name}"
@@ -525,10 +592,91 @@ def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
     assert len(stored(server, name, 1)) == 1
 
 
-def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, str]:
+def delete_topic(server: Kafka, name: str) -> None:
+    """Delete a topic as an administrator would, and wait until it is gone."""
+    with closing(KafkaAdminClient(bootstrap_servers=server.bootstrap())) as admin:
+        admin.delete_topics([name])
+    wait_until(lambda: name not in topics(server))
+
+
+def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, name: str) -> None:
+    """Neither by the producer that is at work nor by the next connection; then it works again."""
+    options, used = plain(kafka, name), set[str]()
+    with closing(Connection(options, used)) as opened:
+        assert used == {name}
+        opened.publish([an_event(0)])
+        delete_topic(kafka, name)
+        what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable, 40)
+    sentence = what_is_wrong(lambda: Connection(options, used), ConfigurationError)
+    assert sentence == (
+        f"event_broker.topic: '{name}' has confirmed events and is now missing at '{options.url}'; "
+        "events are kept and no new topic is made: bring it back, or kafka-topics.sh "
+        f"--bootstrap-server {options.url} --create --topic {name}"
+    )
+    assert name not in topics(kafka)
+    make_topic(kafka, name)
+    with closing(Connection(options, used)) as again:
+        again.publish([an_event(2)])
+    assert len(stored(kafka, name, 1)) == 1
+
+
+def test_a_topic_is_used_only_once_it_was_reached(name: str) -> None:
+    """A connection that never came about remembers nothing."""
+    used = set[str]()
+    options = KafkaOptions(url=f"127.0.0.1:{free_port()}", topic=name)
+    what_is_wrong(lambda: Connection(options, used), BrokerUnavailable)
+    assert used == set()
+
+
+def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
+    kafka: Kafka, name: str
+) -> None:
+    """It says so, and starts nothing by itself: the core is the one that reconnects."""
+    events = [an_event(0), an_event(1, size=2_000_000)]
+    with connected(plain(kafka, name)) as opened:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert caught.value.reconnect
+        threads = set(threading.enumerate())
+        sentence = what_is_wrong(lambda: opened.publish([an_event(2)]), BrokerUnavailable)
+        assert sentence == "an event has failed before; a new connection is needed"
+        assert set(threading.enumerate()) <= threads
+
+
+def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
+    kafka: Kafka, name: str
+) -> None:
+    """Such an event never left, and nothing has to be made anew."""
+    events = [an_event(0), an_event(1, size=connection.MAX_REQUEST_BYTES), an_event(2)]
+    with connected(plain(kafka, name)) as opened:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        assert not caught.value.reconnect
+        assert list(caught.value.reasons) == [events[1].id]
+        assert caught.value.confirmed == {events[0].id, events[2].id}
+        opened.publish([an_event(3)])
+    assert len(stored(kafka, name, 3)) == 3
+
+
+def test_a_refused_event_is_one_dead_letter_and_the_others_are_delivered(
+    kafka: Kafka, name: str
+) -> None:
+    """Through the core, which makes a new connection behind it."""
+    with KafkaProducer(host=kafka.bootstrap(), topic=name) as broker:
+        for number in range(100):
+            text = "x" * (2_000_000 if number == 30 else 10)
+            broker.publish({"sender_id": "s", "number": number, "text": text})
+        status = broker.flush(60)
+    assert (status.delivered, status.dead_letters, status.pending) == (99, 1, 0)
+    numbers = [json.loads(record.value)["number"] for record in stored(kafka, name, 99)]
+    assert list(dict.fromkeys(numbers)) == [number for number in range(100) if number != 30]
+
+
+def publish_all(options: KafkaOptions, events: Sequence[Event]) -> dict[str, str]:
     """Publish as the core does; return the rejected events and why."""
     rejected: dict[str, str] = {}
     waiting = {event.id: event for event in events}
+    opened = connect(options)
     while waiting:
         try:
             opened.publish(list(waiting.values()))
@@ -536,8 +684,12 @@ def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, s
             rejected |= error.reasons
             for event_id in [*error.reasons, *error.confirmed]:
                 del waiting[event_id]
+            if error.reconnect:
+                opened.close()
+                opened = connect(options)
         else:
             waiting.clear()
+    opened.close()
     return rejected
 
 
@@ -547,8 +699,7 @@ def publish_all(opened: KafkaConnection, events: Sequence[Event]) -> dict[str, s
 def test_events_that_are_too_large_are_rejected_alone(kafka: Kafka, name: str, size: int) -> None:
     """The others are delivered in order, whether the broker or the client finds it too large."""
     events = [an_event(number, size=size if number == 5 else 10) for number in range(10)]
-    with connected(plain(kafka, name)) as opened:
-        rejected = publish_all(opened, events)
+    rejected = publish_all(plain(kafka, name), events)
     large = events.pop(5)
     assert rejected == {large.id: f"{len(large.body)} bytes are more than the broker takes"}
     assert [record.value for record in stored(kafka, name, 9)] == [event.body for event in events]
@@ -565,7 +716,8 @@ def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str) -> 
         confirmed = [event.body for event in events if event.id in caught.value.confirmed]
         assert confirmed == [event.body for event in events[: len(confirmed)]]
         assert len(confirmed) <= 20
-        opened.publish([an_event(1000)])
+    with connected(plain(kafka, name)) as again:
+        again.publish([an_event(1000)])
     values = [record.value for record in stored(kafka, name, len(confirmed) + 1)]
     assert values[:-1] == confirmed
 
@@ -574,8 +726,7 @@ def test_batches_larger_than_the_topic_takes_are_split(kafka: Kafka, name: str) 
     """Only single events can be too large."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
     events = [an_event(number, size=100) for number in range(500)]
-    with connected(plain(kafka, name)) as opened:
-        assert publish_all(opened, events) == {}
+    assert publish_all(plain(kafka, name), events) == {}
     assert [record.value for record in stored(kafka, name, 500)] == [e.body for e in events]
 
 
@@ -583,8 +734,7 @@ def test_an_event_that_the_topic_does_not_take_is_rejected_alone(kafka: Kafka, n
     """A compacted topic takes no event without a key."""
     make_topic(kafka, name, **{"cleanup.policy": "compact"})
     events = [an_event(0), an_event(1, sender_id=None), an_event(2)]
-    with connected(plain(kafka, name)) as opened:
-        rejected = publish_all(opened, events)
+    rejected = publish_all(plain(kafka, name), events)
     assert list(rejected) == [events[1].id]
     assert "compacted topic" in rejected[events[1].id]
     assert [record.value for record in stored(kafka, name, 2)] == [events[0].body, events[2].body]
@@ -617,7 +767,7 @@ def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str) ->
     )
     assert what_is_wrong(lambda: check(options), ConfigurationError) == wanted
     with rights(guarded_kafka, name, ACLOperation.DESCRIBE):
-        assert what_is_wrong(lambda: KafkaConnection(options), ConfigurationError) == wanted
+        assert what_is_wrong(lambda: connect(options), ConfigurationError) == wanted
     with rights(guarded_kafka, name, ACLOperation.WRITE):
         opened = wait_until(lambda: connection_or_none(options))
         assert opened is not None
@@ -639,10 +789,10 @@ def rights(server: Kafka, name: str, operation: ACLOperation) -> Iterator[None]:
         admin.delete_acls([right])
 
 
-def connection_or_none(options: KafkaOptions) -> KafkaConnection | None:
+def connection_or_none(options: KafkaOptions) -> Connection | None:
     """Return a connection, or None while the user may not write."""
     try:
-        return KafkaConnection(options)
+        return connect(options)
     except ConfigurationError:
         return None
 
@@ -653,7 +803,7 @@ def test_a_cluster_that_forbids_idempotence_is_named() -> None:
     text = "Unexpected error in InitProducerIdResponse: [Error 31] ClusterAuthorizationFailedError"
     event = an_event()
     options = KafkaOptions(url="localhost")
-    error = as_publish_error({event.id: KafkaError(text)}, [], [event], options)
+    error = translate_errors({event.id: KafkaError(text)}, [], [event], options, True)
     assert type(error) is ConfigurationError
     assert "grant IdempotentWrite on the cluster" in str(error)
 
@@ -663,7 +813,7 @@ def test_an_error_that_names_no_event_buries_none() -> None:
     events = [an_event(number) for number in range(3)]
     shared = InvalidRecordError("refused")
     errors = {event.id: shared for event in events}
-    error = as_publish_error(errors, [], events, KafkaOptions(url="localhost"))
+    error = translate_errors(errors, [], events, KafkaOptions(url="localhost"), True)
     assert isinstance(error, RejectedEvents)
     assert error.reasons == {}
 
@@ -674,13 +824,13 @@ def test_a_paused_broker_ends_publish_and_connect(
     """Neither waits for ever, closing does not either, and afterwards everything works again."""
     monkeypatch.setattr(connection, "DELIVERY_SECONDS", 6.0)
     monkeypatch.setattr(client, "REQUEST_SECONDS", 4.0)
-    opened = KafkaConnection(plain(kafka, name))
+    opened = connect(plain(kafka, name))
     opened.publish([an_event(0)])
     kafka.pause()
     sentence = what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable)
     assert sentence == f"1 event was not confirmed by {kafka.bootstrap()}: no confirmation in time"
     opened.close()
-    sentence = what_is_wrong(lambda: KafkaConnection(plain(kafka, name)), BrokerUnavailable)
+    sentence = what_is_wrong(lambda: connect(plain(kafka, name)), BrokerUnavailable)
     assert sentence == f"{kafka.bootstrap()} does not answer"
     kafka.resume()
     with connected(plain(kafka, name)) as again:
@@ -697,7 +847,7 @@ def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:
     with connected(plain(kafka, name)) as opened:
         opened.publish([an_event()])
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
-    opened = KafkaConnection(plain(kafka, name))
+    opened = connect(plain(kafka, name))
     opened.publish([an_event()])
     assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
     opened.close()
@@ -711,10 +861,10 @@ def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -
     options = KafkaOptions(
         topic=name, **manner(kafka, "SSL") | {"ssl_certfile": None, "ssl_keyfile": None}
     )
-    what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+    what_is_wrong(lambda: connect(options), ConfigurationError)
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
     for _ in range(5):
-        what_is_wrong(lambda: KafkaConnection(options), ConfigurationError)
+        what_is_wrong(lambda: connect(options), ConfigurationError)
     assert set(threading.enumerate()) <= threads
     assert psutil.Process().num_fds() <= files
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from typing import Any
 
 import psutil
@@ -12,7 +13,9 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 import event_brokers
 from consuming import in_background, number, until_killed
-from event_brokers import ConfigurationError, Consumer, endpoints
+from event_brokers import ConfigurationError, Consumer, Event, endpoints
+from event_brokers_kafka import KafkaOptions
+from event_brokers_kafka.connection import Connection
 from servers import Kafka
 from waiting import wait_until
 
@@ -54,6 +57,20 @@ def test_a_new_group_begins_with_new_events(section: dict[str, Any]) -> None:
         wait_until(lambda: found == [3])
     with event_brokers.consume(section, group="all", from_start=True) as consumer:
         assert [number(next(consumer)) for _ in range(3)] == [1, 2, 3]
+
+
+def test_headers_come_back(kafka: Kafka, section: dict[str, Any]) -> None:
+    """Those that were given to an event, and those of the core, as text."""
+    event = Event.from_dict({"event": "user"}, "the-id", {"x-trace": "trâce"})
+    used = set[str]()
+    with closing(
+        Connection(KafkaOptions(url=kafka.bootstrap(), topic=section["topic"]), used)
+    ) as opened:
+        opened.publish([event])
+    with event_brokers.consume(section, from_start=True) as consumer:
+        received = next(consumer)
+    assert received.id == "the-id"
+    assert received.headers == {"x-trace": "trâce", "event_id": "the-id", "event_type": "user"}
 
 
 def test_members_of_a_group_share_the_partitions(kafka: Kafka, section: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_brokers import ConfigurationError, endpoints
+from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer
-from event_brokers_kafka.addresses import DEFAULT_PORT, Address, parse
+from event_brokers_kafka.address import DEFAULT_PORT, parse
 
 HOSTS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]{1,5}){0,2}", fullmatch=True)
 IPV6 = st.ip_addresses(v=6).map(str)
@@ -189,6 +190,25 @@ def test_a_tls_option_beside_a_login_without_tls_is_refused() -> None:
             ),
         ),
         (
+            {"require_tls": True},
+            (
+                "event_broker.require_tls: there is no TLS with security_protocol PLAINTEXT, which "
+                "holds where none is given; give security_protocol SSL or SASL_SSL"
+            ),
+        ),
+        (
+            {
+                "security_protocol": "SASL_PLAINTEXT",
+                "sasl_username": "alice",
+                "sasl_password": "x",
+                "require_tls": "true",
+            },
+            (
+                "event_broker.require_tls: there is no TLS with security_protocol SASL_PLAINTEXT; "
+                "give security_protocol SASL_SSL"
+            ),
+        ),
+        (
             {"security_protocol": "TLS"},
             (
                 "event_broker.security_protocol: 'TLS' is not one of "
@@ -228,6 +248,19 @@ def test_rasas_queue_size_is_accepted_with_a_word(caplog: pytest.LogCaptureFixtu
     """The option has no effect, and the log says where events wait instead."""
     read(queue_size=1000)
     assert "delivery.max_pending" in caplog.text
+
+
+def test_tls_that_is_required_is_there() -> None:
+    """The option is a bolt, and changes nothing where there is TLS."""
+    assert read(security_protocol="SSL", require_tls=True).uses_tls
+
+
+def test_what_says_where_events_go_holds_no_secret() -> None:
+    """A spool remembers it: the brokers and the topic."""
+    assert KafkaOptions.place == ("url", "topic")
+    assert all(
+        "Secret" not in str(KafkaOptions.__annotations__[name]) for name in KafkaOptions.place
+    )
 
 
 def test_secrets_do_not_print() -> None:

@@ -10,39 +10,48 @@ import socketserver
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import pika
 import psutil
 import pytest
-import trustme
 
 from event_brokers import (
     BrokerUnavailable,
     ConfigurationError,
     Event,
+    EventBrokersError,
     RejectedEvents,
     Secret,
     SecretUrl,
     UndeliveredEvents,
 )
-from event_brokers.errors import PublishError
-from event_brokers_pika import PikaOptions, PikaProducer, connection, tls
-from event_brokers_pika.connection import Connection
-from event_brokers_pika.hooks import check, connect
+from event_brokers_pika import PikaOptions, PikaProducer, connection
+from event_brokers_pika.hooks import check
+from pika_plugin import (
+    an_event,
+    bodies,
+    channel,
+    connect,
+    connected,
+    exists,
+    ids,
+    open_connection,
+    plain,
+    producer,
+    refusals,
+    secure,
+    stored,
+    what_is_wrong,
+)
 from servers import RabbitMQ, free_port
-from servers.certificates import chain, pkcs8
 from waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("rabbitmq")
 
-SECONDS_TO_SAY_WHAT_IS_WRONG = 10.0
 PERSISTENT = 2
 QUEUE_DECLARE = b"\x00\x32\x00\x0a"  # class and method, AMQP 0-9-1, section 1.7.2.1
 
@@ -51,108 +60,6 @@ QUEUE_DECLARE = b"\x00\x32\x00\x0a"  # class and method, AMQP 0-9-1, section 1.7
 def name() -> str:
     """Return the name of a queue that nobody else uses."""
     return f"queue-{uuid4()}"
-
-
-def an_event(number: int = 0, size: int = 0) -> Event:
-    """Return an event whose body says its number."""
-    return Event.from_dict(
-        {"sender_id": "s", "event": "user", "number": number, "text": "x" * size}
-    )
-
-
-def plain(server: RabbitMQ, name: str | list[str], **given: Any) -> PikaOptions:
-    """Return options for the listener without TLS."""
-    options: dict[str, Any] = {
-        "url": SecretUrl(server.host),
-        "port": server.port,
-        "username": server.username,
-        "password": Secret(server.password),
-        "queue": name,
-    }
-    return PikaOptions(**(options | given))
-
-
-def secure(server: RabbitMQ, name: str, **given: Any) -> PikaOptions:
-    """Return options for the listener with TLS."""
-    options: dict[str, Any] = {
-        "url": SecretUrl(server.tls_url),
-        "queue": name,
-        "ssl_cafile": str(server.certificates.ca),
-    }
-    return PikaOptions(**(options | given))
-
-
-def producer(server: RabbitMQ, name: str, **given: Any) -> PikaProducer:
-    """Return an EventBroker for the listener without TLS."""
-    login = (server.host, server.username, server.password)
-    return PikaProducer(*login, port=server.port, queue=name, **given)
-
-
-@contextmanager
-def connected(options: PikaOptions) -> Iterator[Connection]:
-    """Hand out a connection as the core gets it, and close it."""
-    with closing(connect(options)) as opened:
-        yield opened
-
-
-@contextmanager
-def channel(server: RabbitMQ) -> Iterator[Any]:
-    """Hand out a channel of the plain client."""
-    with server.connection() as plain_client:
-        yield plain_client.channel()
-
-
-def stored(server: RabbitMQ, name: str, count: int, timeout: float = 30.0) -> list[Any]:
-    """Take messages from a queue until it gave so many different ones.
-
-    Returns all of them, in order, each as (method, properties, body).
-    """
-    messages: list[Any] = []
-    with channel(server) as opened:
-
-        def enough() -> bool:
-            message = opened.basic_get(name, auto_ack=True)
-            if message[0] is not None:
-                messages.append(message)
-            return len(ids(messages)) >= count
-
-        wait_until(enough, timeout)
-    return messages
-
-
-def ids(messages: list[Any]) -> list[str]:
-    """Return the events' ids, each once, in the order in which they came first."""
-    return list(dict.fromkeys(properties.message_id for _method, properties, _body in messages))
-
-
-def bodies(messages: list[Any]) -> list[bytes]:
-    """Return the bodies, each once, in the order in which they came first."""
-    return list(dict.fromkeys(body for _method, _properties, body in messages))
-
-
-def exists(server: RabbitMQ, kind: str, name: str) -> bool:
-    """Return whether there is a queue or an exchange of this name."""
-    return name in server.control(f"list_{kind}s", "name").split()
-
-
-def what_is_wrong(
-    attempt: Callable[[], object],
-    kind: type[Exception],
-    seconds: float = SECONDS_TO_SAY_WHAT_IS_WRONG,
-) -> str:
-    """Return the sentence with which an attempt fails, which must be soon."""
-    begin = time.monotonic()
-    with pytest.raises(kind) as caught:
-        attempt()
-    assert type(caught.value) is kind
-    assert time.monotonic() - begin < seconds
-    return str(caught.value)
-
-
-def refusals(options: PikaOptions) -> set[str]:
-    """Return the sentences with which each way to connect refuses; they should be one."""
-    attempts = [partial(attempt, options) for attempt in (connect, check, Connection)]
-    return {what_is_wrong(attempt, ConfigurationError) for attempt in attempts}
 
 
 def test_an_event_arrives_with_its_properties_and_exactly_its_body(
@@ -459,137 +366,6 @@ def a_listener(handler: type[socketserver.BaseRequestHandler], given: bytes | in
         thread.join()
 
 
-def test_tls_delivers(rabbitmq: RabbitMQ, name: str) -> None:
-    """The certificate is checked against the authority's file, and the host's name with it."""
-    events = [an_event(number) for number in range(20)]
-    with connected(secure(rabbitmq, name)) as opened:
-        opened.publish(events)
-    assert bodies(stored(rabbitmq, name, 20)) == [event.body for event in events]
-
-
-@pytest.mark.parametrize("source", ["options", "environment"])
-def test_a_client_certificate_reaches_rabbitmq(
-    rabbitmq: RabbitMQ, name: str, source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is named by options, or by the environment variables that Rasa knows."""
-    files = (str(rabbitmq.certificates.client_certificate), str(rabbitmq.certificates.client_key))
-    given: dict[str, Any] = {}
-    if source == "options":
-        given = dict(zip(("ssl_certfile", "ssl_keyfile"), files, strict=True))
-    else:
-        monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, files[0])
-        monkeypatch.setenv(tls.KEY_VARIABLE, files[1])
-    with connected(secure(rabbitmq, name, **given)) as opened:
-        opened.publish([an_event()])
-        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
-
-
-def test_rasas_variables_turn_tls_on_for_a_bare_host(
-    rabbitmq: RabbitMQ, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As in Rasa; and a listener without TLS is never used instead."""
-    files = rabbitmq.certificates
-    monkeypatch.setenv(tls.CERTIFICATE_VARIABLE, str(files.client_certificate))
-    monkeypatch.setenv(tls.KEY_VARIABLE, str(files.client_key))
-    options = plain(rabbitmq, name)
-    assert what_is_wrong(lambda: connect(options), ConfigurationError) == (
-        f"event_broker.port: '127.0.0.1:{rabbitmq.port}' does not speak TLS; "
-        "give the port of its TLS listener, or take TLS out"
-    )
-    with connected(plain(rabbitmq, name, port=rabbitmq.tls_port, ssl_cafile=str(files.ca))):
-        assert "CN=client" in rabbitmq.control("list_connections", "peer_cert_subject")
-
-
-WRONG_TLS: dict[str, tuple[Callable[[RabbitMQ], dict[str, Any]], str]] = {
-    "unknown authority": (
-        lambda server: {"ssl_cafile": str(server.certificates.other_ca)},
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "authority unknown to the system": (
-        lambda _: {"ssl_cafile": None},
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "unknown authority, without the host's name": (
-        lambda server: {
-            "ssl_cafile": str(server.certificates.other_ca),
-            "ssl_check_hostname": False,
-        },
-        (
-            "event_broker.ssl_cafile: the certificate of 'localhost:{tls_port}' is signed by an "
-            "authority that is not trusted; give the file of that authority"
-        ),
-    ),
-    "TLS on a plain listener": (
-        lambda server: {"url": SecretUrl(f"amqps://localhost:{server.port}")},
-        (
-            "event_broker.port: 'localhost:{port}' does not speak TLS; "
-            "give the port of its TLS listener, or take TLS out"
-        ),
-    ),
-    "plain text on a TLS listener": (
-        lambda server: {
-            "url": SecretUrl(f"amqp://localhost:{server.tls_port}"),
-            "ssl_cafile": None,
-        },
-        "event_broker.url: 'localhost:{tls_port}' speaks TLS; write amqps://",
-    ),
-}
-
-
-@pytest.mark.parametrize("wrong", WRONG_TLS)
-def test_what_is_wrong_with_tls_is_said_within_seconds(
-    rabbitmq: RabbitMQ, name: str, wrong: str
-) -> None:
-    """Each mistake has its own sentence, in `connect` as in `check`."""
-    change, sentence = WRONG_TLS[wrong]
-    options = secure(rabbitmq, name, **{"url": local(rabbitmq), **change(rabbitmq)})
-    wanted = sentence.format(port=rabbitmq.port, tls_port=rabbitmq.tls_port)
-    assert refusals(options) == {wanted}
-
-
-def local(server: RabbitMQ, host: str = "localhost") -> SecretUrl:
-    """Return the address of the TLS listener by another name of this machine."""
-    return SecretUrl(f"amqps://{server.username}:{server.password}@{host}:{server.tls_port}")
-
-
-def test_a_certificate_for_another_host_is_refused_unless_told_otherwise(
-    rabbitmq: RabbitMQ, name: str
-) -> None:
-    """The host's name is checked by default; the certificate does not name 0.0.0.0."""
-    options = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"))
-    assert what_is_wrong(lambda: check(options), ConfigurationError) == (
-        f"event_broker.ssl_check_hostname: the certificate of '0.0.0.0:{rabbitmq.tls_port}' is "
-        "not for '0.0.0.0'; use a name it is for"
-    )
-    unchecked = secure(rabbitmq, name, url=local(rabbitmq, "0.0.0.0"), ssl_check_hostname=False)
-    assert check(unchecked)[0].endswith(", TLS without hostname check")
-    with connected(unchecked) as opened:
-        opened.publish([an_event()])
-
-
-def test_a_client_certificate_of_a_strange_authority_is_refused_in_words(
-    rabbitmq: RabbitMQ, name: str, tmp_path: Path
-) -> None:
-    """With TLS 1.3 RabbitMQ says so only after the handshake."""
-    stranger = trustme.CA().issue_cert("client@localhost")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    certificate.write_bytes(chain(stranger))
-    key.write_bytes(pkcs8(stranger))
-    options = secure(rabbitmq, name, ssl_certfile=str(certificate), ssl_keyfile=str(key))
-    wanted = (
-        f"event_broker.ssl_certfile: '127.0.0.1:{rabbitmq.tls_port}' refuses the client's "
-        "certificate, or its lack: unknown ca; "
-        "give one that is signed by an authority which RabbitMQ trusts"
-    )
-    assert refusals(options) == {wanted}
-
-
 def test_check_says_what_it_found_and_makes_nothing(rabbitmq: RabbitMQ, name: str) -> None:
     """Queues and an exchange that are missing are still missing afterwards."""
     options = secure(rabbitmq, name)
@@ -644,22 +420,6 @@ def test_a_queue_that_is_full_gets_the_events_once_there_is_room(
     assert broker.dead_letters() == []
 
 
-@pytest.mark.parametrize("exchange", [None, "x"], ids=["default", "fanout"])
-def test_a_queue_deleted_while_connected_is_made_again(
-    rabbitmq: RabbitMQ, name: str, exchange: str | None
-) -> None:
-    """An event that no queue took is returned, and counts as delivered only in the new queue."""
-    exchange_name = exchange and f"{name}-{exchange}"
-    with producer(rabbitmq, name, exchange_name=exchange_name) as broker:
-        broker.publish({"number": 0})
-        assert broker.flush(30).delivered == 1
-        with channel(rabbitmq) as other:
-            other.queue_delete(name)
-        published = [broker.publish({"number": number}) for number in range(1, 50)]
-        assert broker.flush(30).delivered == 50
-    assert ids(stored(rabbitmq, name, 49)) == published
-
-
 def test_returned_events_are_counted_in_the_sentence(rabbitmq: RabbitMQ, name: str) -> None:
     """RabbitMQ confirms what it returns, too; that is no delivery."""
     with connected(plain(rabbitmq, name)) as opened:
@@ -669,19 +429,6 @@ def test_returned_events_are_counted_in_the_sentence(rabbitmq: RabbitMQ, name: s
             opened.publish([an_event(0), an_event(1)])
     assert str(caught.value) == "RabbitMQ returned 2 events: NO_ROUTE"
     assert caught.value.confirmed == frozenset()
-
-
-def test_an_exchange_deleted_while_connected_is_made_again(rabbitmq: RabbitMQ, name: str) -> None:
-    """RabbitMQ closes the channel; the events in flight are sent again."""
-    exchange = f"{name}-x"
-    with producer(rabbitmq, name, exchange_name=exchange) as broker:
-        broker.publish({"number": 0})
-        assert broker.flush(30).delivered == 1
-        with channel(rabbitmq) as other:
-            other.exchange_delete(exchange)
-        published = [broker.publish({"number": number}) for number in range(1, 50)]
-        assert broker.flush(30).delivered == 50
-    assert ids(stored(rabbitmq, name, 50))[1:] == published
 
 
 @contextmanager
@@ -795,6 +542,21 @@ def test_an_event_that_is_too_large_is_rejected_alone(
     assert set(bodies(stored(rabbitmq, name, 8))) == {event.body for event in left}
 
 
+def test_an_event_whose_type_is_too_long_for_a_frame_stops_no_other(
+    rabbitmq: RabbitMQ, name: str
+) -> None:
+    """RabbitMQ closes the connection over it, without saying which event it is."""
+    with producer(rabbitmq, name) as broker:
+        events = [{"n": n, "event": "x" * (200_000 if n == 7 else 5)} for n in range(20)]
+        published = broker.publish_many(events)
+        status = broker.flush(60)
+        assert (status.delivered, status.dead_letters) == (19, 1)
+        [letter] = broker.dead_letters()
+        assert letter.event.id == published.pop(7)
+        assert letter.reason == "type and headers are more than fits into a frame of RabbitMQ"
+    assert set(ids(stored(rabbitmq, name, 19))) == set(published)
+
+
 def test_the_core_buries_only_what_is_too_large(
     rabbitmq: RabbitMQ, name: str, small_messages: int
 ) -> None:
@@ -846,12 +608,12 @@ def test_a_connection_that_failed_leaves_nothing_open(
 ) -> None:
     """A broker that keeps us out is asked for days; no try may cost a socket or a thread."""
     options = plain(rabbitmq, name, **change)
-    for attempt in (connect, Connection):
-        with pytest.raises(PublishError):
+    for attempt in (connect, open_connection):
+        with pytest.raises(EventBrokersError):
             attempt(options)
         threads, files = set(threading.enumerate()), psutil.Process().num_fds()
         for _ in range(3):
-            with pytest.raises(PublishError):
+            with pytest.raises(EventBrokersError):
                 attempt(options)
         assert set(threading.enumerate()) <= threads
         assert psutil.Process().num_fds() <= files
@@ -929,8 +691,10 @@ def test_no_log_shows_a_secret_or_a_body(
         broker.flush(30)
         with channel(rabbitmq) as other:
             other.queue_delete(name)
-        broker.publish({"text": "canary-body"})
-        assert broker.close().delivered == 2
+            broker.publish({"text": "canary-body"})
+            wait_until(lambda: broker.status().state == "halted")
+            other.queue_declare(name, durable=True)
+        assert broker.close(60).delivered == 2
     else:
         with pytest.raises(UndeliveredEvents) as caught:
             broker.close(timeout=0)

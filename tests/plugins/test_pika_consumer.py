@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -192,19 +193,6 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(
         wait_until(lambda: sorted(set(found)) == [1, 2, 3], timeout=60)
 
 
-def test_a_queue_that_is_deleted_is_made_again(rabbitmq: RabbitMQ, section: dict[str, Any]) -> None:
-    """RabbitMQ ends the consumer then; it begins anew."""
-    publish(section, 1)
-    with event_brokers.consume(section) as consumer:
-        found = in_background(consumer)
-        wait_until(lambda: found == [1])
-        with rabbitmq.connection() as connection:
-            connection.channel().queue_delete(section["queue"])
-        wait_until(lambda: _group_is_there(section, section["queue"]))
-        publish(section, 2)
-        wait_until(lambda: found == [1, 2])
-
-
 def test_what_is_wrong_is_said_as_to_the_producer(section: dict[str, Any]) -> None:
     """The sentence reaches whoever asks for the first event."""
     with (
@@ -228,6 +216,49 @@ def test_a_message_that_is_no_event_is_handed_over_as_it_is(
     assert (received[1].body, received[1].id, received[1].headers) == (b"no event", None, {})
     assert received[1].origin == f"queue '{section['queue']}'"
     assert received[0].headers["event_id"] == received[0].id
+
+
+def test_headers_travel_beside_the_body_and_come_back(
+    rabbitmq: RabbitMQ, section: dict[str, Any]
+) -> None:
+    """As AMQP headers, which any client sees; those that are no text are somebody else's."""
+    given = {"traceparent": "00-ab-cd-01", "Straße": "ü"}
+    with event_brokers.connect(section) as broker:
+        event_id = broker.publish({"event": "user"}, headers=given)
+        broker.flush(60)
+    wanted = {**given, "event_id": event_id, "event_type": "user"}
+    with rabbitmq.connection() as connection:
+        channel = connection.channel()
+        _, properties, body = channel.basic_get(section["queue"], auto_ack=True)
+        assert (properties.headers, body) == (wanted, b'{"event":"user"}')
+        properties.headers["count"] = 3
+        channel.basic_publish("", section["queue"], body, properties)
+    with event_brokers.consume(section) as consumer:
+        assert next(consumer).headers == wanted
+
+
+@pytest.mark.parametrize("state", ["consumes", "is kept out"])
+def test_no_log_shows_a_secret_or_a_body(
+    section: dict[str, Any], state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at DEBUG, not by pika's own loggers, with events in hand, under way and left behind."""
+    caplog.set_level(logging.DEBUG)
+    with event_brokers.connect(section) as broker:
+        broker.publish_many({"text": "canary-body", "n": n} for n in range(500))
+        broker.flush(60)
+    if state == "consumes":
+        with event_brokers.consume(section) as consumer:
+            assert [number(next(consumer)) for _ in range(210)] == list(range(210))
+    else:
+        with (
+            event_brokers.consume({**section, "password": "canary-password"}) as consumer,
+            pytest.raises(ConfigurationError),
+        ):
+            next(consumer)
+    assert {record.name.partition(".")[0] for record in caplog.records} >= {"pika"}
+    assert min(record.levelno for record in caplog.records) == logging.DEBUG
+    assert "canary-" not in caplog.text
+    assert section["password"] not in caplog.text
 
 
 def test_closing_releases_threads_and_sockets(rabbitmq: RabbitMQ, section: dict[str, Any]) -> None:

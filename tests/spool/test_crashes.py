@@ -47,7 +47,7 @@ def say(what, number):
     os.write(1, f"{what} e{number:06}\\n".encode())
 
 spool = open_spool(Path(sys.argv[1]), "power")
-spool.acquire()
+spool.right.acquire()
 for number in range(3):
     spool.append([an_event(number)], 0)
     say("accepted", number)
@@ -59,8 +59,8 @@ spool.retry(["e000001"])
 spool.append([an_event(3), an_event(4)], 0)
 say("accepted", 3)
 say("accepted", 4)
-spool.release()
-spool.dispose()
+spool.right.release()
+spool.close()
 """
 DURABLE_CALLS = (
     "mkdir", "openat", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink",
@@ -160,7 +160,7 @@ def test_sigkill_at_every_durable_system_call_loses_nothing(
         counts = spool.counts()
         with spool.contents() as (events, letters):
             pending, buried = ids(list(events)), [letter.event.id for letter in letters]
-        spool.dispose()
+        spool.close()
         where = f"killed at {call} number {number}"
         assert accepted - leaving <= {*pending, *buried}, where
         assert "e000001" not in accepted or "e000001" in {*pending, *buried}, where

@@ -32,7 +32,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spool.settle([an_event(EVENTS).id])
     numbers = range(EVENTS + 1, EVENTS + 4)
     spool.bury([DeadLetter(an_event(number), "too large", 1.5, 3) for number in numbers])
-    spool.dispose()
+    spool.close()
     return folder
 
 
@@ -94,7 +94,7 @@ def test_what_is_readable_is_delivered_in_order(
     assert "were salvaged" in caplog.text
     spool.append([an_event(EVENTS + 10)], 0)
     assert ids(drain(spool)) == [an_event(EVENTS + 10).id]
-    spool.dispose()
+    spool.close()
 
 
 def test_dead_letters_and_totals_are_salvaged_too(sound: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_dead_letters_and_totals_are_salvaged_too(sound: Path, tmp_path: Path) -
     counts = spool.counts()
     assert (counts.delivered, counts.dead_letters) == (1, 3)
     assert counts.accepted == counts.delivered + counts.pending + counts.dead_letters
-    spool.dispose()
+    spool.close()
 
 
 def test_a_file_of_nothing_but_noise_is_set_aside(sound: Path, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_file_of_nothing_but_noise_is_set_aside(sound: Path, tmp_path: Path) -
     assert drain(spool) == []
     spool.append([an_event(1)], 0)
     assert drain(spool) == [an_event(1)]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_body_that_was_changed_on_the_disk_is_not_delivered(sound: Path, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_body_that_was_changed_on_the_disk_is_not_delivered(sound: Path, tmp_p
     spool = open_spool(copy(sound, tmp_path / "spool", change))
     expected = [an_event(number).id for number in range(EVENTS) if number != 700]
     assert ids(drain(spool)) == expected
-    spool.dispose()
+    spool.close()
 
 
 def test_an_index_that_lost_an_event_makes_no_endless_duplicates(
@@ -157,7 +157,7 @@ def test_an_index_that_lost_an_event_makes_no_endless_duplicates(
     found = ids(drain(spool))
     assert len(set(found)) == EVENTS
     assert len(found) <= EVENTS + 500
-    spool.dispose()
+    spool.close()
 
 
 @settings(max_examples=30)
@@ -177,7 +177,7 @@ def test_whatever_bytes_flip_no_wrong_event_comes_out(
         assert event == an_event(int(event.id[1:]))
     spool.append([an_event(EVENTS + 10)], 0)
     assert an_event(EVENTS + 10) in drain(spool)
-    spool.dispose()
+    spool.close()
 
 
 def test_damage_that_comes_while_it_is_open_is_found(
@@ -196,8 +196,8 @@ def test_damage_that_comes_while_it_is_open_is_found(
     assert "were salvaged" in caplog.text
     second.append([an_event(EVENTS + 11)], 0)
     assert ids(drain(first)) == [an_event(EVENTS + 11).id]
-    first.dispose()
-    second.dispose()
+    first.close()
+    second.close()
 
 
 def test_a_salvage_that_was_interrupted_is_finished_at_the_next_start(
@@ -209,7 +209,7 @@ def test_a_salvage_that_was_interrupted_is_finished_at_the_next_start(
     spool = open_spool(folder)
     assert len(drain(spool)) == EVENTS
     assert (folder / "damaged-20260101T000000Z-1").is_dir()
-    spool.dispose()
+    spool.close()
 
 
 def test_a_log_that_is_missing_loses_only_what_stood_in_it(tmp_path: Path) -> None:
@@ -217,15 +217,16 @@ def test_a_log_that_is_missing_loses_only_what_stood_in_it(tmp_path: Path) -> No
     folder, copied = tmp_path / "spool", tmp_path / "copied"
     spool = open_spool(folder)
     spool.append([an_event(number) for number in range(100)], 0)
-    spool.dispose()
+    spool.close()
+    spool = open_spool(folder)
     spool.append([an_event(100)], 0)
     shutil.copytree(folder, copied)
     (copied / "data" / "events.db-wal").unlink()
     (copied / "data" / "events.db-shm").unlink()
-    spool.dispose()
+    spool.close()
     restored = open_spool(copied)
     assert ids(drain(restored)) == [an_event(n).id for n in range(100)]
-    restored.dispose()
+    restored.close()
 
 
 def test_a_broker_on_a_damaged_spool_delivers_and_goes_on(sound: Path, tmp_path: Path) -> None:

@@ -25,13 +25,14 @@ from event_brokers import (
     ConfigurationError,
     Event,
     QueueFull,
-    delivery,
 )
+from event_brokers.delays import Delays
 from scripted_broker import ScriptedBroker
 from waiting import wait_until
 
 MOST = 50
 POISON = "poison"
+QUICK = Delays(first=0.001, first_halted=0.001, longest=0.002, hurried=0.002)
 CONNECT_FAILURES = [
     BrokerUnavailable("nobody listens"),
     ConfigurationError("event_broker.password: wrong"),
@@ -93,7 +94,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.broker = ScriptedBroker()
+        self.broker = ScriptedBroker(QUICK)
         self.failures = Failures(self.broker)
         self.accepted: list[str] = []
         self.poisoned: set[str] = set()
@@ -221,13 +222,8 @@ class SpoolDeliveryMachine(DeliveryMachine):
 def test_whatever_fails_nothing_is_lost_or_overtaken(
     machine: type[RuleBasedStateMachine],
     request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In whatever order: twice only with the same id and body, dead letters only the refused."""
-    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr(delivery, "FIRST_HALTED_SECONDS", 0.001)
-    monkeypatch.setattr(delivery, "LONGEST_DELAY_SECONDS", 0.002)
-    monkeypatch.setattr(delivery, "LONGEST_HURRIED_DELAY_SECONDS", 0.002)
     examples = 400 if request.config.getoption("--faults") else 50
     run_state_machine_as_test(
         machine, settings=settings(max_examples=examples, stateful_step_count=30)

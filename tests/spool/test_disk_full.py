@@ -11,38 +11,23 @@ from pathlib import Path
 import pytest
 
 from event_brokers import Event, QueueFull, SpoolError
-from event_brokers.spool import Spool
+from event_brokers.queues.spool import Spool
 from scripted_broker import ScriptedBroker
-from spools import accept_until, an_event, drain, ids, open_spool
+from spools import accept_until, an_event, drain, fill_up, ids, open_spool, small_disk
 from waiting import wait_until
-
-DISK_BYTES = 20 * 1024 * 1024
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder with a small disk of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a small disk, and not everywhere")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with small_disk(tmp_path) as folder:
+        yield folder
 
 
 def fill(spool: Spool) -> list[str]:
     """Append until the disk is full, and return the ids that were accepted."""
     accepted = accept_until(SpoolError, lambda number: spool.append([an_event(number)], 0))
     return [an_event(number).id for number in range(accepted)]
-
-
-def fill_up(disk: Path) -> Path:
-    """Let another program take the last of the room; return its file."""
-    file = disk / "another program's"
-    with file.open("wb", buffering=0) as opened:
-        accept_until(OSError, lambda _: opened.write(bytes(4096)))
-    return file
 
 
 def test_a_full_disk_refuses_events_and_loses_none(disk: Path) -> None:
@@ -56,7 +41,7 @@ def test_a_full_disk_refuses_events_and_loses_none(disk: Path) -> None:
     foreign.unlink()
     spool.append([an_event(len(accepted))], 0)
     assert ids(drain(spool)) == [an_event(len(accepted)).id]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_refused_event_names_its_id_for_a_retry(disk: Path) -> None:
@@ -70,7 +55,7 @@ def test_a_refused_event_names_its_id_for_a_retry(disk: Path) -> None:
     assert ids(drain(spool)) == accepted
     spool.append([refused], 0)
     assert drain(spool) == [refused]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_program_that_was_killed_on_a_full_disk_starts_and_drains(disk: Path) -> None:
@@ -78,8 +63,8 @@ def test_a_program_that_was_killed_on_a_full_disk_starts_and_drains(disk: Path) 
     program = """
 import os, sys
 from pathlib import Path
-from spool_on_a_full_disk import fill, fill_up
-from spools import open_spool
+from spool_on_a_full_disk import fill
+from spools import fill_up, open_spool
 
 accepted = fill(open_spool(Path(sys.argv[1]) / "spool"))
 fill_up(Path(sys.argv[1]))
@@ -101,7 +86,7 @@ os.kill(os.getpid(), 9)
     assert ended.returncode == -9, ended.stderr
     spool = open_spool(disk / "spool")
     assert len(drain(spool)) == int(ended.stdout)
-    spool.dispose()
+    spool.close()
 
 
 def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
@@ -121,14 +106,14 @@ def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
 
 def test_the_file_is_bounded_in_bytes(tmp_path: Path) -> None:
     """`max_bytes` is kept, and what left makes room."""
-    spool = Spool(tmp_path / "spool", "process", None, 1024 * 1024)
+    spool = Spool(tmp_path / "spool", "process", None, 1024 * 1024, 2**40, None)
     accepted = accept_until(QueueFull, lambda number: spool.append([an_event(number)], 0))
     assert 1000 < accepted < 3500
     with pytest.raises(QueueFull, match=r"bytes of the spool are used and delivery\.max_bytes is"):
         spool.append([an_event(accepted)], 0)
     assert len(drain(spool)) == accepted
     spool.append([an_event(accepted)], 0)
-    spool.dispose()
+    spool.close()
 
 
 def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
@@ -137,9 +122,20 @@ def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
     file = tmp_path / "spool" / "data" / "events.db"
     large = [Event.from_dict({"n": number, "text": "x" * 10_000}) for number in range(4000)]
     spool.append(large, 0)
-    spool.dispose()
+    spool.close()
     before = file.stat().st_size
     assert before > 40_000_000
     drain(spool)
-    spool.dispose()
+    spool.close()
     assert file.stat().st_size < before / 2
+
+
+def test_a_program_that_starts_on_a_full_disk_drains(disk: Path) -> None:
+    """Also where the last one ended in peace, and left none of the files that SQLite needs."""
+    spool = open_spool(disk / "spool")
+    accepted = fill(spool)
+    spool.close()
+    fill_up(disk)
+    spool = open_spool(disk / "spool")
+    assert ids(drain(spool)) == accepted
+    spool.close()

@@ -19,8 +19,9 @@ from hypothesis.stateful import (
 )
 
 from event_brokers import BrokerClosed, DeadLetter, QueueFull
-from event_brokers.buffer import MemoryQueue, Queue
-from event_brokers.spool import Spool
+from event_brokers.queues.memory import MemoryQueue
+from event_brokers.queues.protocol import Queue
+from event_brokers.queues.spool import Spool
 from spools import BATCH_BYTES, an_event, ids
 
 MOST = 12
@@ -35,7 +36,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.pending: list[str] = []
         self.buried: list[str] = []
         self.delivered = 0
-        self.is_closed = False
+        self.is_sealed = False
 
     @initialize()
     def begin(self) -> None:
@@ -44,7 +45,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def make(self) -> Queue:
         """Return the queue."""
-        return MemoryQueue(MOST, 2**40)
+        return MemoryQueue(MOST, 2**40, 2**40)
 
     def known(self) -> set[str]:
         """Return the ids that are not accepted once more."""
@@ -55,7 +56,7 @@ class QueueMachine(RuleBasedStateMachine):
         """All or none are taken; an id that is known is the same event."""
         events = [an_event(number) for number in numbers]
         new = [event.id for event in events if event.id not in self.known()]
-        if self.is_closed:
+        if self.is_sealed:
             with pytest.raises(BrokerClosed):
                 self.queue.append(events, 0)
         elif new and len(self.pending) + len(new) > MOST:
@@ -89,15 +90,15 @@ class QueueMachine(RuleBasedStateMachine):
         self.buried.append(event.id)
 
     @rule()
-    def close(self) -> None:
+    def seal(self) -> None:
         """Nothing more is taken; what waits still leaves."""
-        self.queue.close()
-        self.is_closed = True
+        self.queue.seal()
+        self.is_sealed = True
 
     @rule()
-    def dispose(self) -> None:
+    def close(self) -> None:
         """Letting go of files changes nothing."""
-        self.queue.dispose()
+        self.queue.close()
 
     @invariant()
     def agrees(self) -> None:
@@ -118,7 +119,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let go of everything."""
         if hasattr(self, "queue"):
-            self.queue.dispose()
+            self.queue.close()
 
 
 class SpoolMachine(QueueMachine):
@@ -130,7 +131,7 @@ class SpoolMachine(QueueMachine):
 
     def opened(self) -> Spool:
         """Return the spool as a program finds it that begins."""
-        return Spool(self.folder / "spool", "process", MOST, 2**40)
+        return Spool(self.folder / "spool", "process", MOST, 2**40, 2**40, None)
 
     @property
     def spool(self) -> Spool:
@@ -145,11 +146,11 @@ class SpoolMachine(QueueMachine):
     def begin_again(self, leave: str) -> None:
         """Another program opens what the last one left."""
         if leave == "in peace":
-            self.spool.release()
-            self.spool.dispose()
+            self.spool.right.release()
+            self.spool.close()
         left, self.queue = self.spool, self.opened()
-        left.dispose()
-        self.is_closed = False
+        left.close()
+        self.is_sealed = False
 
     @rule(numbers=NUMBERS)
     def retry(self, numbers: list[int]) -> None:

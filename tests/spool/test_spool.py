@@ -6,16 +6,14 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from event_brokers import ConfigurationError, DeadLetter, Event, SpoolError
-from event_brokers.errors import EventBrokersError
-from event_brokers.spool import Spool
-from event_brokers.spool.group_commit import GroupCommit, Request
+from event_brokers import ConfigurationError, DeadLetter, Event
+from event_brokers.queues.spool import Spool
 from scripted_broker import ScriptedBroker
 from spools import BATCH_BYTES, an_event, ids, open_spool
 from waiting import wait_until
@@ -31,7 +29,7 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "spool"
     spool = open_spool(folder)
     spool.append([an_event(1)], 0)
-    spool.acquire()
+    spool.right.acquire()
     made = [folder, *folder.rglob("*")]
     found = {path.name: oct(path.stat().st_mode & 0o777) for path in made}
     assert found == {
@@ -44,8 +42,8 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
         "commit.lock": "0o600",
         "delivery.lock": "0o600",
     }
-    spool.release()
-    spool.dispose()
+    spool.right.release()
+    spool.close()
 
 
 @pytest.mark.parametrize("durability", ["power", "process"])
@@ -57,13 +55,13 @@ def test_what_was_appended_is_there_when_it_is_opened_again(
     first.append([an_event(number) for number in range(10)], 0)
     first.settle(["e000000", "e000001"])
     first.bury([DeadLetter(an_event(2), "refused", 12.5, 7)])
-    first.dispose()
+    first.close()
     again = open_spool(tmp_path / "spool", durability)
     assert again.peek(100, BATCH_BYTES) == [an_event(number) for number in range(3, 10)]
     assert again.dead_letters() == [DeadLetter(an_event(2), "refused", 12.5, 7)]
     counts = again.counts()
     assert (counts.accepted, counts.delivered, counts.pending, counts.dead_letters) == (10, 2, 7, 1)
-    again.dispose()
+    again.close()
 
 
 def test_an_id_that_is_known_is_the_same_event(tmp_path: Path) -> None:
@@ -78,7 +76,7 @@ def test_an_id_that_is_known_is_the_same_event(tmp_path: Path) -> None:
     spool.append([an_event(2)], 0)
     assert waiting(spool) == ["e000002"]
     assert spool.counts().accepted == 3
-    spool.dispose()
+    spool.close()
 
 
 def test_a_dead_letter_can_be_sent_again_at_the_end_or_dropped(tmp_path: Path) -> None:
@@ -91,7 +89,7 @@ def test_a_dead_letter_can_be_sent_again_at_the_end_or_dropped(tmp_path: Path) -
     assert waiting(spool) == ["e000002", "e000003", "e000000"]
     counts = spool.counts()
     assert (counts.accepted, counts.pending, counts.dead_letters) == (3, 3, 0)
-    spool.dispose()
+    spool.close()
 
 
 def test_a_batch_is_bounded_in_events_and_in_bytes(tmp_path: Path) -> None:
@@ -101,7 +99,7 @@ def test_a_batch_is_bounded_in_events_and_in_bytes(tmp_path: Path) -> None:
     spool.append([large, an_event(1), an_event(2), an_event(3)], 0)
     assert ids(spool.peek(10, 100)) == ["large"]
     assert ids(spool.peek(2, BATCH_BYTES)) == ["large", "e000001"]
-    spool.dispose()
+    spool.close()
 
 
 def a_file(folder: Path) -> None:
@@ -111,7 +109,7 @@ def a_file(folder: Path) -> None:
 
 def a_newer_spool(folder: Path) -> None:
     """Come from the future."""
-    open_spool(folder).dispose()
+    open_spool(folder).close()
     with closing(sqlite3.connect(folder / "data" / "events.db")) as connection:
         connection.execute("PRAGMA user_version = 99")
 
@@ -161,7 +159,7 @@ def test_another_program_that_locks_the_file_is_waited_for(tmp_path: Path) -> No
         shell.rollback()
         appending.join(20)
     assert waiting(spool) == ["e000001"]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_spool_that_was_removed_is_begun_anew(
@@ -175,26 +173,17 @@ def test_a_spool_that_was_removed_is_begun_anew(
     spool.append([an_event(2)], 0)
     assert waiting(spool) == ["e000002"]
     assert "was removed while it was in use; begun anew" in caplog.text
-    spool.dispose()
+    spool.close()
 
 
-def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(tmp_path: Path) -> None:
     """Also where dead letters are sent again or dropped meanwhile."""
     spool = open_spool(tmp_path / "spool")
     spool.append([an_event(1), an_event(2)], 0)
     assert not spool.wait_until_left(0)
-    waits, wait_for_change = threading.Event(), spool._wait_for_change
-
-    def wait(seen: int, timeout: float) -> None:
-        waits.set()
-        wait_for_change(seen, timeout)
-
-    monkeypatch.setattr(spool, "_wait_for_change", wait)
     flushing = threading.Thread(target=spool.wait_until_left, args=(None,), daemon=True)
     flushing.start()
-    assert waits.wait(20)
+    wait_until(lambda: spool._left._gates)
     spool.bury([DeadLetter(an_event(1), "refused", 0.0)])
     spool.append([an_event(3)], 0)
     spool.drop(["e000001"])
@@ -202,14 +191,14 @@ def test_flush_waits_for_what_is_there_and_not_for_what_comes_later(
     flushing.join(20)
     assert not flushing.is_alive()
     assert waiting(spool) == ["e000003"]
-    spool.dispose()
+    spool.close()
 
 
 def test_a_system_without_file_locks_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows has none of POSIX; events can wait in memory there."""
-    monkeypatch.setitem(sys.modules, "event_brokers.spool", None)
+    monkeypatch.setitem(sys.modules, "event_brokers.queues.spool", None)
     with pytest.raises(ConfigurationError, match=r"delivery\.spool: this system lacks"):
         ScriptedBroker().start(spool=str(tmp_path / "spool"))
 
@@ -245,42 +234,3 @@ def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
     with again.start(spool=str(tmp_path / "spool")) as broker:
         accepted.append(broker.publish({"n": 5}))
     assert again.ids()[-len(accepted) :] == accepted[-len(again.ids()) :]
-
-
-def test_threads_that_append_at_once_share_commits() -> None:
-    """All that came while one committed are in the next commit."""
-    entered, go_on = threading.Event(), threading.Event()
-    commits: list[list[str]] = []
-
-    def commit(requests: Sequence[Request]) -> None:
-        commits.append([event.id for request in requests for event in request.events])
-        entered.set()
-        assert go_on.wait(20)
-
-    group = GroupCommit(commit)
-    threads = [threading.Thread(target=group.store, args=([an_event(n)],)) for n in range(8)]
-    threads[0].start()
-    assert entered.wait(20)
-    for thread in threads[1:]:
-        thread.start()
-    wait_until(lambda: len(group._waiting) == 7)
-    go_on.set()
-    for thread in threads:
-        thread.join(20)
-    assert commits[0] == ["e000000"]
-    assert sorted(commits[1]) == [f"e{number:06}" for number in range(1, 8)]
-    assert len(commits) == 2
-
-
-def test_a_commit_that_fails_fails_for_all_that_shared_it() -> None:
-    """Each caller is told, with the ids of its own events."""
-    group = GroupCommit(_failing)
-    for number in (1, 2):
-        with pytest.raises(SpoolError, match="the disk is full") as caught:
-            group.store([an_event(number)])
-        assert caught.value.event_ids == (f"e{number:06}",)
-    assert issubclass(SpoolError, EventBrokersError)
-
-
-def _failing(_requests: object) -> None:
-    raise SpoolError("the disk is full")

@@ -20,10 +20,12 @@ from event_brokers import InvalidEvent
 from event_brokers.wording import did_you_mean
 from event_brokers_assistant.errors import ModelError
 from event_brokers_assistant.events import BotUttered, Event
+from event_brokers_assistant.nesting import is_deeper
 from event_brokers_assistant.tracker import DialogueStateTracker
 
 # what a message of the bot may hold beside its text, as Rasa orders it
 BOT_DATA = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
+_DEEPEST = 200  # more than what a user can send, which a model may repeat inside its answer
 _NAME = "model"
 _FILE = "agent.py"
 
@@ -134,16 +136,16 @@ def _module_of_file(path: Path) -> ModuleType:
         raise ModelError(f"--model: '{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    return _imported(lambda: spec.loader.exec_module(module) or module, str(path))  # type: ignore[union-attr]
+    return _import(lambda: spec.loader.exec_module(module) or module, str(path))  # type: ignore[union-attr]
 
 
 def _module(name: str, where: str) -> ModuleType:
     if "" not in sys.path:
         sys.path.insert(0, "")
-    return _imported(lambda: importlib.import_module(name), where)
+    return _import(lambda: importlib.import_module(name), where)
 
 
-def _imported(load: Callable[[], ModuleType], where: str) -> ModuleType:
+def _import(load: Callable[[], ModuleType], where: str) -> ModuleType:
     try:
         return load()
     except Exception as error:
@@ -171,7 +173,7 @@ async def _call(model: Model, tracker: DialogueStateTracker, message: Message) -
         return [each async for each in answer]
     if inspect.isawaitable(answer):
         answer = await answer
-    return _listed(answer)
+    return _list_answers(answer)
 
 
 def _call_in_thread(model: Model, tracker: DialogueStateTracker, message: Message) -> Any:
@@ -187,7 +189,7 @@ def _is_async(model: Model) -> bool:
     )
 
 
-def _listed(answer: Any) -> list[Any]:
+def _list_answers(answer: Any) -> list[Any]:
     if isinstance(answer, (str, Mapping, Event)) or not isinstance(answer, Iterable):
         return [answer]
     return list(answer)
@@ -196,20 +198,23 @@ def _listed(answer: Any) -> list[Any]:
 def _event(answer: Any) -> Event:
     if isinstance(answer, str):
         answer = {"text": answer}
-    event = _said(answer) if isinstance(answer, Mapping) else answer
+    event = _make_utterance(answer) if isinstance(answer, Mapping) else answer
     if not isinstance(event, Event):
         raise ModelError(
             f"the model answered with {type(answer).__name__}; give text, a dictionary with "
             "text, or an event such as SlotSet"
         )
+    written = event.to_dict()
+    if is_deeper(written, _DEEPEST):
+        raise ModelError(f"the model's answer is nested more than {_DEEPEST} deep")
     try:
-        JSONEvent.from_dict(event.to_dict())
+        JSONEvent.from_dict(written)
     except InvalidEvent as error:
         raise ModelError(f"the model's answer cannot be streamed: {error}") from error
     return event
 
 
-def _said(answer: Mapping[str, Any]) -> BotUttered:
+def _make_utterance(answer: Mapping[str, Any]) -> BotUttered:
     known = ("text", "metadata", *BOT_DATA)
     for name in answer:
         if name not in known:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from collections.abc import Sequence
 
 import click
-import uvicorn
 
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import StopSignals
+from event_brokers_assistant import listening
 from event_brokers_assistant.arguments import (
     end,
     introduce,
@@ -19,10 +19,21 @@ from event_brokers_assistant.arguments import (
     open_assistant,
     timeout_option,
 )
-from event_brokers_assistant.server import BODY_BYTES, Access, application
+from event_brokers_assistant.connections import Connections
+from event_brokers_assistant.request_bodies import BODY_BYTES
+from event_brokers_assistant.server import Access, application
 
-_FINISH_SECONDS = 30  # that conversations have for their answers when the server ends
-_WAITING = 2048  # connections that the system keeps for us
+_TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
+
+
+def _token(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    # click takes a variable that is empty for one that is not set, and would let everybody in
+    token = os.environ.get(_TOKEN) if given is None else given
+    if token is not None and not token.strip():
+        raise CommandFailed(
+            f"--auth-token: is empty; give a token, or unset {_TOKEN}", ExitCode.EX_USAGE
+        )
+    return token
 
 
 @click.command("run")
@@ -32,13 +43,19 @@ _WAITING = 2048  # connections that the system keeps for us
               metavar="PORT", help="Where to listen; 0 takes a free one.")  # fmt: skip
 @click.option("-i", "--interface", default="127.0.0.1", show_default=True, metavar="ADDRESS",
               help="Which address to listen at; 0.0.0.0 is all of this machine.")  # fmt: skip
-@click.option("--auth-token", envvar="EVENT_BROKERS_AUTH_TOKEN", metavar="TOKEN",
+@click.option("--auth-token", callback=_token, metavar="TOKEN",
               help="What the API wants as ?token=; as in Rasa, the webhook wants none. "
               "EVENT_BROKERS_AUTH_TOKEN keeps it out of the list of processes.")  # fmt: skip
 @click.option("--cors", multiple=True, metavar="ORIGIN",
               help="Origin of web pages that may call the API; * is any.")  # fmt: skip
 @click.option("--body-limit", type=click.IntRange(min=1), default=BODY_BYTES, show_default=True,
               metavar="BYTES", help="The most that a request may send.")  # fmt: skip
+@click.option("--max-connections", type=click.IntRange(min=1), metavar="NUMBER",
+              help="How many may be open at once; half of the open files that the system "
+              "allows, and at most 1000, without it.")  # fmt: skip
+@click.option("--request-timeout", type=click.FloatRange(min=0, min_open=True), default=30.0,
+              show_default=True, metavar="SECONDS",
+              help="How long a request may take to arrive.")  # fmt: skip
 @timeout_option
 @takes_output
 def command(  # noqa: PLR0913, PLR0917 - an argument for each option
@@ -50,50 +67,27 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     auth_token: str | None,
     cors: Sequence[str],
     body_limit: int,
+    max_connections: int | None,
+    request_timeout: float,
     timeout: float,
 ) -> int:
     """Serve the assistant over Rasa's HTTP API, and stream every event of its conversations."""
-    with StopSignals(), _listening(interface, port) as listener:
+    connections = Connections(listening.connection_limit(max_connections), request_timeout)
+    with StopSignals(), listening.listen(interface, port) as listener:
         assistant = open_assistant(output, endpoints_file, model)
         introduce(output, assistant)
         output.secrets += [auth_token] if auth_token else []
+        if auth_token is None and not listening.is_loopback(listener):
+            output.warn(
+                f"--interface: whoever reaches {interface} can read and change every "
+                "conversation; give --auth-token"
+            )
         announce = output.warn if output.as_json else output.say
         announce(f"conversations are kept {assistant.store_name}")
-        announce(f"listening at {_url(listener)}")
+        announce(f"listening at {listening.url(listener)}")
         access = Access(auth_token, cors, body_limit)
         try:
-            _serve(uvicorn.Config(
-                application(assistant, access), lifespan="on", ws="none", log_config=None,
-                access_log=False, server_header=False,
-                timeout_graceful_shutdown=_FINISH_SECONDS,
-            ), listener)  # fmt: skip
+            listening.serve(application(assistant, access), listener, connections)
         finally:
             code = end(output, assistant, timeout)
     return code
-
-
-def _listening(interface: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-    # asyncio turns off the delay of small packets only where the protocol was named
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((interface, port))
-        listener.listen(_WAITING)
-    except OSError as error:
-        listener.close()
-        reason = (error.strerror or str(error)).lower()
-        raise CommandFailed(
-            f"--port: cannot listen at {interface}, port {port}: {reason}; name another",
-            ExitCode.EX_UNAVAILABLE,
-        ) from error
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _serve(config: uvicorn.Config, listener: socket.socket) -> None:
-    uvicorn.Server(config).run(sockets=[listener])

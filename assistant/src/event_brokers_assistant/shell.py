@@ -90,7 +90,8 @@ class _Conversation:
             self._output.fail(error, str(error))
         else:
             for answer in answers:
-                self._output.say(_shown(answer))
+                for line in _lines_of(answer):
+                    self._output.say(f"bot> {line}")
         if self._show_events:
             await self._show(before)
 
@@ -98,7 +99,7 @@ class _Conversation:
         tracker = await self._agent.tracker(self._sender_id)
         for event in tracker.events[before:]:
             body = stored_event(self._sender_id, NewEvent("shown", event)).body.decode()
-            self._output.say(click.style(body, dim=True))
+            self._output.say_json(body, dim=True)
 
 
 def _lines() -> Iterator[str]:
@@ -114,9 +115,7 @@ def _lines() -> Iterator[str]:
             yield text
 
 
-def _shown(answer: dict[str, Any]) -> str:
+def _lines_of(answer: dict[str, Any]) -> list[str]:
     rest = {name: value for name, value in answer.items() if name not in ("recipient_id", "text")}
-    lines = [answer["text"]] if answer.get("text") else []
-    if rest:
-        lines.append(json.dumps(rest, ensure_ascii=False))
-    return "\n".join(f"bot> {line}" for line in lines)
+    lines = str(answer["text"]).split("\n") if answer.get("text") else []
+    return [*lines, json.dumps(rest, ensure_ascii=False)] if rest else lines

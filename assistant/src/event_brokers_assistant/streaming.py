@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,8 +9,7 @@ from typing import Protocol
 import msgspec
 
 from event_brokers import Event, QueueFull
-
-logger = logging.getLogger("event_brokers.assistant")
+from event_brokers.outage import Outage
 
 
 class Broker(Protocol):
@@ -45,6 +43,7 @@ class Stream:
     def __init__(self, broker: Broker | None) -> None:
         self._broker = broker
         self._lock = threading.Lock()
+        self._outage = Outage("assistant")
         self._failures = 0
         self._last_error: str | None = None
 
@@ -62,7 +61,7 @@ class Stream:
         if self._broker is None:
             return 0
         try:
-            count = _accepted(self._broker, events)
+            count = _accept_what_fits(self._broker, events)
         except Exception as error:  # noqa: BLE001 - a conversation never fails because of a broker
             self.fail(error)
             return 0
@@ -78,9 +77,8 @@ class Stream:
         sentence = str(error) or type(error).__name__
         with self._lock:
             self._failures += 1
-            is_new, self._last_error = self._last_error is None, sentence
-        if is_new:
-            logger.warning("events are stored and not streamed: %s", sentence)
+            self._last_error = sentence
+            self._outage.failed(None, f"events are stored and not streamed: {sentence}")
 
     def status(self, due: int) -> StreamStatus:
         """Return whether the broker takes what is stored.
@@ -93,12 +91,11 @@ class Stream:
 
     def _recover(self) -> None:
         with self._lock:
-            was_broken, self._last_error = self._last_error is not None, None
-        if was_broken:
-            logger.warning("events are streamed again")
+            self._last_error = None
+            self._outage.recovered("events are streamed again")
 
 
-def _accepted(broker: Broker, events: Sequence[Event]) -> int:
+def _accept_what_fits(broker: Broker, events: Sequence[Event]) -> int:
     """Publish as many of the oldest events as there is room for; one at least, or raise."""
     count = len(events)
     while True:

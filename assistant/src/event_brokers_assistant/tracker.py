@@ -244,7 +244,9 @@ class DialogueStateTracker:
     def _apply_message(self, event: UserUttered) -> None:
         self.latest_message = event
         self.followup_action = None
-        self._entities = list((event.parse_data or {}).get("entities") or [])
+        found = (event.parse_data or {}).get("entities")
+        # what somebody else has understood may be any JSON
+        self._entities = list(found) if isinstance(found, list) else []
 
     def _apply_action(self, event: ActionExecuted) -> None:
         name = {"action_name": event.name} if event.name else {"action_text": event.action_text}

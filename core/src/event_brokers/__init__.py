@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from event_brokers.broker import EventBroker, Status, connect
-    from event_brokers.buffer import DeadLetter
+    from event_brokers.broker import EventBroker, connect
     from event_brokers.consumer import Consumer, consume
     from event_brokers.errors import (
         BrokerClosed,
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
     from event_brokers.event import Event, ReceivedEvent
     from event_brokers.hookspecs import hookimpl
     from event_brokers.options import Options
+    from event_brokers.queues.protocol import DeadLetter
     from event_brokers.secret import Secret, SecretUrl
+    from event_brokers.status import Status
 
 __all__ = [
     "BrokerClosed",
@@ -57,14 +58,14 @@ __all__ = [
 
 _MODULES = {
     "Consumer": "consumer",
-    "DeadLetter": "buffer",
+    "DeadLetter": "queues.protocol",
     "Event": "event",
     "EventBroker": "broker",
     "Options": "options",
     "ReceivedEvent": "event",
     "Secret": "secret",
     "SecretUrl": "secret",
-    "Status": "broker",
+    "Status": "status",
     "connect": "broker",
     "consume": "consumer",
     "hookimpl": "hookspecs",

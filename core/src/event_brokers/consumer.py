@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
 from collections.abc import Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-from event_brokers import back_off, endpoints
-from event_brokers.endpoints import Settings
-from event_brokers.errors import BrokerUnavailable, ConfigurationError
+from event_brokers import endpoints
+from event_brokers.delays import Delays, retry_delay
+from event_brokers.errors import ConfigurationError, EventBrokersError
 from event_brokers.event import ReceivedEvent
+from event_brokers.log import logger
+from event_brokers.outage import Outage
+from event_brokers.queues.bell import Bell
 from event_brokers.secret import mask
-
-logger = logging.getLogger("event_brokers")
+from event_brokers.settings import Settings
+from event_brokers.unforeseen import Unforeseen
+from event_brokers.wording import first_line, name_and_first_line
 
 DEFAULT_GROUP = "event-brokers"
 
@@ -31,12 +33,19 @@ class Consumer(Iterator[ReceivedEvent]):
         settings: of the broker; `consume` makes them.
         group: consumers of one group share the events; None is none, and leaves no trace.
         from_start: whether a group without a position begins with the oldest event there is.
+        delays: how long to wait before the next attempt.
 
     Raises:
         ConfigurationError: the plugin has no hook `consume`.
     """
 
-    def __init__(self, settings: Settings, group: str | None, from_start: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        group: str | None,
+        from_start: bool,
+        delays: Delays | None = None,
+    ) -> None:
         if not settings.plugin.has("consume"):
             raise ConfigurationError(
                 f"event_broker.type: '{settings.plugin.type}' cannot be consumed from; "
@@ -45,11 +54,14 @@ class Consumer(Iterator[ReceivedEvent]):
         self._settings = settings
         self._group = group
         self._from_start = from_start
+        self._delays = delays or Delays()
         self._received: Generator[ReceivedEvent | None, None, None] | None = None
-        self._turn = threading.Lock()
-        self._closed = threading.Event()
-        self._failures = 0
-        self._failing_since: float | None = None
+        # may be entered again: a signal handler that closes can strike while it is held
+        self._turn = threading.RLock()
+        self._is_asking = False
+        self._is_closed = False
+        self._closed = Bell()
+        self._outage = Outage(settings.plugin.type)
 
     def __next__(self) -> ReceivedEvent:
         """Acknowledge the event before, and return the next one when it has arrived.
@@ -58,25 +70,33 @@ class Consumer(Iterator[ReceivedEvent]):
             ConfigurationError: a person must change something.
             StopIteration: the consumer was closed.
         """
-        while not self._closed.is_set():
+        while not self._is_closed:
             try:
                 received = self._next()
-            except BrokerUnavailable as error:
-                self._lost(error)
+            except ConfigurationError:
+                self.close()
+                raise
+            except Exception as error:  # noqa: BLE001 - as for publishing: whatever it is, again
+                self._lose(error)
                 continue
             except BaseException:
                 self.close()
                 raise
-            self._recovered()
+            self._outage.recovered("consuming again")
             if received is not None:
                 return received
+        self._release()
         raise StopIteration
 
     def close(self) -> None:
         """End the consumer, from any thread; the event in hand is not acknowledged."""
-        self._closed.set()
+        self._is_closed = True
+        self._closed.ring()
         with self._turn:
-            self._release()
+            if (
+                not self._is_asking
+            ):  # else this is a signal handler: `next` releases when it goes on
+                self._release()
 
     def __enter__(self) -> Consumer:
         return self
@@ -91,46 +111,54 @@ class Consumer(Iterator[ReceivedEvent]):
 
     def _next(self) -> ReceivedEvent | None:
         with self._turn:
-            if self._closed.is_set():
-                return None
-            if self._received is None:
-                self._received = self._settings.plugin.hook.consume(
-                    options=self._settings.options,
-                    group=self._group,
-                    from_start=self._from_start,
-                )
+            self._is_asking = True
             try:
-                return next(self._received)
-            except StopIteration:
-                raise self._settings.plugin.error(
-                    "hook 'consume' ended; it must yield for ever, or raise"
-                ) from None
-            except BaseException:
-                self._received = None
-                raise
+                return self._ask()
+            finally:
+                self._is_asking = False
+
+    def _ask(self) -> ReceivedEvent | None:
+        if self._is_closed:
+            return None
+        if self._received is None:
+            self._received = self._settings.plugin.hook.consume(
+                options=self._settings.options, group=self._group, from_start=self._from_start
+            )
+        try:
+            received = next(self._received)
+        except StopIteration:
+            raise self._settings.plugin.error(
+                "hook 'consume' ended; it must yield for ever, or raise"
+            ) from None
+        except BaseException:
+            self._received = None
+            raise
+        # closed by a signal handler meanwhile: what came is not acknowledged, and comes again
+        return None if self._is_closed else received
 
     def _release(self) -> None:
         received, self._received = self._received, None
-        if received is not None:
+        if received is None:
+            return
+        try:
             received.close()
+        except Exception as error:  # noqa: BLE001 - a bad goodbye must not hide what came before
+            logger.warning(
+                "%s: closing the consumer failed: %s",
+                self._settings.plugin.type,
+                self._say(error),
+            )
 
-    def _lost(self, error: BrokerUnavailable) -> None:
-        name = self._settings.plugin.type
-        delay = back_off.delay(self._failures)
-        self._failures += 1
-        if self._failing_since is None:
-            self._failing_since = time.monotonic()
-            sentence = mask(str(error), self._settings.secrets())
-            logger.warning("%s: consuming: %s; next attempt in %.1f s", name, sentence, delay)
+    def _lose(self, error: Exception) -> None:
+        delay = retry_delay(self._delays.first, self._outage.failures, self._delays.longest)
+        sentence = f"consuming: {self._say(error)}; next attempt in {delay:.1f} s"
+        self._outage.failed(None, sentence)
         # without a group there is no position to go on from, and the start was shown already
         self._from_start = self._from_start and self._group is not None
-        self._closed.wait(delay)
+        self._closed.wait_for(lambda: self._is_closed, delay)
 
-    def _recovered(self) -> None:
-        if self._failing_since is not None:
-            seconds = time.monotonic() - self._failing_since
-            logger.warning("%s: consuming again after %.1f s", self._settings.plugin.type, seconds)
-        self._failures, self._failing_since = 0, None
+    def _say(self, error: Exception) -> str:
+        return mask(_in_words(error), self._settings.secrets())
 
 
 def consume(
@@ -150,3 +178,11 @@ def consume(
         ConfigurationError: one sentence that names file, line, option and the way out.
     """
     return Consumer(endpoints.read(source), group, from_start)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, EventBrokersError):
+        return first_line(error)
+    if isinstance(error, OSError):
+        return name_and_first_line(error)
+    return first_line(Unforeseen(error))  # its own text may hold an event

@@ -1,75 +1,40 @@
-"""The loop that takes events from the queue and calls the plugin: batch, retry, back off."""
+"""The loop that takes events from the queue and calls the plugin."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from enum import Enum
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from event_brokers import back_off, program_exit
-from event_brokers.back_off import FIRST_RETRY_SECONDS, LONGEST_DELAY_SECONDS
-from event_brokers.buffer import Condition, DeadLetter, Queue
-from event_brokers.endpoints import Settings
+from event_brokers import watcher
+from event_brokers.condition import Condition, State
+from event_brokers.delays import Delays, retry_delay
+from event_brokers.delivery_thread import DeliveryThread
 from event_brokers.errors import (
+    BrokerUnavailable,
     ConfigurationError,
     EventBrokersError,
     PublishError,
     RejectedEvents,
 )
 from event_brokers.event import Event
+from event_brokers.log import dead_letters_logger, logger
+from event_brokers.narrowing import Narrowing
+from event_brokers.outage import Outage
+from event_brokers.plugin_calls import LeftBehind, PluginCalls
+from event_brokers.queues.bell import Bell
+from event_brokers.queues.protocol import DeadLetter, Queue
 from event_brokers.secret import mask
-
-logger = logging.getLogger("event_brokers")
-dead_letters_logger = logging.getLogger("event_brokers.dead_letters")
+from event_brokers.settings import Settings
+from event_brokers.unforeseen import Frames, Unforeseen
+from event_brokers.wording import first_line, name_and_first_line
 
 BATCH_EVENTS = 4_096
 BATCH_BYTES = 8 * 1024 * 1024
-FIRST_HALTED_SECONDS = 1.0
-LONGEST_HURRIED_DELAY_SECONDS = 1.0
 _LONGEST_SENTENCE = 500
-_FORK_SECONDS = 1.0  # that a fork waits for a plugin that connects
-
-
-class State(str, Enum):
-    """What delivery is doing."""
-
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    RETRYING = "retrying"
-    HALTED = "halted"
-    CLOSED = "closed"
-
-
-class _Unforeseen(EventBrokersError):
-    """A plugin's `publish` failed in a way of which the core knows nothing.
-
-    Says which error it was and where it came about, but not its text: that may hold an event.
-    """
-
-    def __init__(self, error: BaseException) -> None:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        super().__init__(f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}")
-
-
-class _Frames:
-    """Where an error and those behind it came about, without what they say; made when logged."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def __str__(self) -> str:
-        parts = []
-        error: BaseException | None = self._error
-        while error is not None:
-            parts += [type(error).__name__, "\n", *traceback.format_tb(error.__traceback__)]
-            error = error.__cause__ or error.__context__
-        return "".join(parts)
+_LOOK_SECONDS = 1.0  # a publisher that was interrupted may have left an event and woken nobody
+_MOST_LEFT_BEHIND = 16  # threads whose plugin never came back
 
 
 class Delivery:
@@ -78,223 +43,269 @@ class Delivery:
     Parameters:
         queue: where the events wait.
         settings: the plugin and its options.
-
+        delays: how long to wait.
     """
 
-    def __init__(self, queue: Queue, settings: Settings) -> None:
-        self._state = State.CONNECTING
-        self._last_error: str | None = None
+    def __init__(self, queue: Queue, settings: Settings, delays: Delays) -> None:
         self._queue = queue
         self._settings = settings
-        self._hook = settings.plugin.hook
-        self._used: set[str] = set()
         self._name = settings.plugin.type
         self._secrets = settings.secrets()
-        self._max_attempts = settings.delivery.max_attempts
-        self._batch_limit = BATCH_EVENTS
-        self._failing_alone: str | None = None  # the id of the event for which all waits
-        self._attempts = 0  # of that event
-        self._failures = 0
-        self._failing_since: float | None = None
-        self._no_delay = threading.Event()
-        self._connecting = threading.Lock()
-        self._is_held = False
-        self._hurried = self._finishing = self._abandoned = False
-        self._thread = threading.Thread(
-            target=self._run, name=f"event-brokers-{self._name}", daemon=True
-        )
+        self._delays = delays
+        self._calls = PluginCalls(settings.plugin, delays)
+        self._narrowing = Narrowing(BATCH_EVENTS, settings.delivery.max_attempts)
+        self._outage = Outage(self._name)
+        self._condition = Condition(State.CONNECTING)
+        self._used: set[str] = set()
+        self._is_finishing = self._is_abandoned = self._is_hurried = self._is_due = False
+        self._due = Bell()
+        self._thread = DeliveryThread(f"event-brokers-{self._name}", self._run, self._tell_of_death)
 
-    def start(self) -> None:
-        """Start connecting and delivering."""
-        self._thread.start()
+    def ensure_running(self) -> bool:
+        """Start connecting and delivering where no thread does; return whether none did."""
+        return self._thread.ensure_running()
 
     def hurry(self) -> None:
         """Try at once, and from now on with short delays between attempts."""
-        self._hurried = True
-        self._no_delay.set()
+        self._is_hurried = self._is_due = True
+        self._due.ring()
+        self._queue.wake()
 
     def finish(self) -> None:
         """Deliver what waits in a hurry, and then end."""
-        self._finishing = True
+        self._is_finishing = True
         self.hurry()
-        self._queue.wake()
 
     def abandon(self) -> None:
         """End after the call of the plugin that is under way, whatever waits."""
-        self._abandoned = True
+        self._is_abandoned = True
         self.finish()
 
-    def before_fork(self) -> None:
-        """Let the plugin finish connecting, but not for long.
-
-        It may be importing its client: a child would wait for ever for a module that was half
-        imported by a thread that does not exist there.
-        """
-        self._is_held = self._connecting.acquire(timeout=_FORK_SECONDS)
-
-    def after_fork(self) -> None:
-        """Let the plugin connect again, in the parent and in the child."""
-        if self._is_held:
-            self._connecting.release()
-
-    def join(self, timeout: float | None) -> bool:
+    def wait_until_over(self, timeout: float) -> bool:
         """Wait until delivery has ended; return whether it has.
 
         Parameters:
-            timeout: seconds; None waits for ever.
+            timeout: seconds; on the thread of delivery itself there is no waiting.
         """
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._thread.wait_until_over(0.0 if self._thread.is_mine() else timeout)
+
+    def is_on_this_thread(self) -> bool:
+        """Return whether the caller is on the thread that delivers."""
+        return self._thread.is_mine()
+
+    def look_after(self) -> None:
+        """Tell of a plugin that hangs, and leave it behind where it only had to close."""
+        self._thread.ensure_running()
+        hanging = self._calls.hanging()
+        if hanging is None:
+            return
+        if hanging.is_news:
+            self._calls.mark_told()
+            logger.warning("%s: %s", self._name, hanging.sentence)
+        if self._thread.left_behind >= _MOST_LEFT_BEHIND:
+            return
+        if hanging.is_closing and self._calls.leave_behind():
+            self._thread.leave_behind()
+            logger.warning(
+                "%s: the connection that does not close is left behind on its thread, %d so far",
+                self._name,
+                self._thread.left_behind,
+            )
+
+    def trouble(self) -> str | None:
+        """Return what the plugin does not come back from; None where it does not hang."""
+        hanging = self._calls.hanging()
+        return None if hanging is None else hanging.sentence
+
+    def before_fork(self) -> None:
+        """Let the plugin finish importing its client, for a child could never import it."""
+        self._calls.before_fork(self._thread.ident)
+
+    def after_fork(self) -> None:
+        """Let the plugin connect again."""
+        self._calls.after_fork()
 
     def _run(self) -> None:
-        while not self._abandoned:
+        while not self._is_abandoned:
             try:
                 if self._is_done():
                     break
-                if self._queue.acquire():
-                    self._note(self._state, self._last_error)
-                    with self._connection() as connection:
-                        self._deliver(connection)
-            except ConfigurationError as error:
-                self._failed(State.HALTED, error)
-            except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
-                self._failed(State.RETRYING, error)
-        self._queue.release()
-        self._queue.dispose()  # whoever abandoned this thread has done so before it ended
+                self._attempt()
+            except LeftBehind:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, events stay
+                self._wait(self._fail(State.RETRYING, error))
+        self._queue.right.release()
+        self._queue.close()  # whoever abandoned this thread has done so before it ended
 
     def _is_done(self) -> bool:
-        return self._finishing and not self._queue.counts().pending
+        return self._is_finishing and not self._queue.counts().pending
 
-    @contextmanager
-    def _connection(self) -> Iterator[Any]:
-        with self._connecting:
-            connection = self._hook.connect(options=self._settings.options, used=self._used)
-        if connection is None:
-            raise self._settings.plugin.error("hook 'connect' returned None, not a connection")
-        program_exit.stay_first()
+    def _attempt(self) -> None:
+        """Connect, and deliver until something fails or nothing is left to do."""
+        connection, delay = None, None
         try:
-            yield connection
+            if not self._queue.right.acquire():
+                return
+            self._note(self._condition)
+            self._used = set(self._queue.used_places())
+            connection = self._calls.connect(self._settings.options, self._used)
+            watcher.stay_first()
+            self._deliver(connection)
+        except ConfigurationError as error:
+            delay = self._fail(State.HALTED, error)
+        except BaseException as error:  # noqa: BLE001 - whatever a plugin raises, events stay
+            delay = self._fail(State.RETRYING, error)
         finally:
-            self._close(connection)
+            # told before: closing may hang
+            if connection is None:
+                self._narrowing.interrupted()
+            else:
+                self._close(connection)
+        if delay is not None:
+            self._wait(delay)
 
     def _close(self, connection: Any) -> None:
         try:
-            self._hook.close(connection=connection)
-        except Exception as error:  # noqa: BLE001 - a bad goodbye must not hide what came before
+            self._calls.close(connection)
+        except LeftBehind:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a bad goodbye hides nothing
             logger.warning("%s: closing the connection failed: %s", self._name, self._say(error))
 
     def _deliver(self, connection: Any) -> None:
-        if self._state is State.CONNECTING or not self._queue.counts().pending:
-            self._succeeded()
-        while not self._abandoned and not self._is_done():
-            if self._queue.wait_for_event(timeout=None):
-                self._publish(connection, self._queue.peek(self._batch_limit, BATCH_BYTES))
+        if self._condition.state is State.CONNECTING or not self._queue.counts().pending:
+            self._succeed()
+        while not self._is_abandoned and not self._is_done():
+            if self._queue.wait_for_event(_LOOK_SECONDS):
+                events = self._narrowing.next_batch(self._queue, BATCH_BYTES)
+                if events:
+                    self._publish(connection, events)
 
     def _publish(self, connection: Any, events: Sequence[Event]) -> None:
         try:
-            self._hook.publish(connection=connection, events=events)
+            # a list of its own: what a plugin does to it is no matter of ours
+            self._calls.publish(connection, list(events))
         except RejectedEvents as rejected:
-            self._succeeded()
-            self._queue.settle(rejected.confirmed)
-            self._bury_rejected(rejected, events)
+            self._settle_rejected(rejected, events)
             if rejected.reconnect:
-                raise
+                raise BrokerUnavailable(f"a new connection is needed: {rejected}") from rejected
         except (PublishError, ConfigurationError, OSError) as error:
-            self._queue.settle(getattr(error, "confirmed", ()))
+            self._narrowing.interrupted()
+            self._settle(getattr(error, "confirmed", ()), events)
             raise
         except BaseException as error:
-            unforeseen = _Unforeseen(error)
-            self._narrow(unforeseen, events)
+            unforeseen = Unforeseen(error)
+            if self._narrowing.failed(events, self._say(unforeseen)):
+                self._outage.moved()  # a smaller batch is another attempt: no reason to wait longer
             raise unforeseen from error
         else:
-            # before settling: whoever waits for the last event finds the state up to date
-            self._succeeded()
-            self._queue.settle([event.id for event in events])
-            self._batch_limit = min(BATCH_EVENTS, self._batch_limit * 2)
+            self._settle_all(events)
 
-    def _narrow(self, error: _Unforeseen, events: Sequence[Event]) -> None:
-        """Look for the event on which a plugin fails in a way that it does not foresee."""
-        if len(events) > 1:
-            self._batch_limit = len(events) // 2
-            self._failures = 0  # a smaller batch is another attempt: no reason to wait longer
-            return
-        event = events[0]
-        self._attempts = self._attempts + 1 if self._failing_alone == event.id else 1
-        self._failing_alone = event.id
-        if self._max_attempts is not None and self._attempts >= self._max_attempts:
-            self._bury({event.id: self._say(error)}, events, self._attempts)
+    def _settle_all(self, events: Sequence[Event]) -> None:
+        condemned = self._narrowing.confirmed()
+        self._remember_places()
+        # before settling: whoever waits for the last event finds the condition up to date
+        self._succeed()
+        self._queue.settle([event.id for event in events])
+        if condemned is not None:
+            event = condemned.event
+            self._bury({event.id: condemned.reason}, [event], condemned.attempts)
 
-    def _bury_rejected(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
-        if not rejected.reasons and len(events) > 1:
+    def _settle(self, confirmed: Collection[object], events: Sequence[Event]) -> int:
+        """Settle what of a batch was confirmed; return how many events that are."""
+        ids = [event.id for event in events if event.id in confirmed]
+        if not ids:
+            return 0
+        self._remember_places()
+        settled = self._queue.settle(ids)
+        if settled:
+            self._outage.moved()
+        return settled
+
+    def _settle_rejected(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
+        confirmed = self._settle(rejected.confirmed, events)
+        left = [event for event in events if event.id not in rejected.confirmed]
+        reasons = rejected.reasons
+        if not reasons and len(left) == 1:
+            reasons = {left[0].id: str(rejected)}
+        elif not reasons and left:
             # nobody knows which event it is: smaller batches will tell
-            self._batch_limit = len(events) // 2
+            self._narrowing.halve(left)
+            self._succeed()
             return
-        self._bury(rejected.reasons or {events[0].id: str(rejected)}, events, attempts=1)
+        if not confirmed and not any(event.id in reasons for event in events):
+            raise BrokerUnavailable(
+                f"the plugin '{self._name}' rejects events that are not in the batch; its hook "
+                "'publish' must name them by their ids"
+            )
+        self._narrowing.answered()
+        self._bury(reasons, left, attempts=1)
+        self._succeed()
 
-    def _bury(self, reasons: Mapping[str, str], events: Sequence[Event], attempts: int) -> None:
+    def _bury(self, reasons: Mapping[Any, object], events: Sequence[Event], attempts: int) -> None:
         now = time.time()
         letters = [
-            DeadLetter(event, mask(reasons[event.id], self._secrets), now, attempts)
+            DeadLetter(event, mask(str(reasons[event.id]), self._secrets), now, attempts)
             for event in events
             if event.id in reasons
         ]
-        self._queue.bury(letters)
-        for letter in letters:
+        for letter in self._queue.bury(letters):
             dead_letters_logger.error(
                 "%s: event %s is a dead letter: %s", self._name, letter.event.id, letter.reason
             )
 
-    def _succeeded(self) -> None:
-        if self._state is State.CONNECTED:
+    def _remember_places(self) -> None:
+        if not self._used <= self._queue.used_places():
+            self._queue.remember_places(self._used)
+
+    def _succeed(self) -> None:
+        if self._condition.state is State.CONNECTED:
             return
-        if self._failing_since is None:
-            logger.info("%s: connected", self._name)
+        if self._outage.is_on:
+            waiting = self._queue.counts().pending
+            self._outage.recovered("recovered", f" with {waiting} events waiting")
         else:
-            logger.warning(
-                "%s: recovered after %.1f s with %d events waiting",
-                self._name,
-                time.monotonic() - self._failing_since,
-                self._queue.counts().pending,
-            )
-        self._failures, self._failing_since, self._failing_alone = 0, None, None
-        self._note(State.CONNECTED, None)
+            logger.info("%s: connected", self._name)
+        self._note(Condition(State.CONNECTED))
 
-    def _failed(self, state: State, error: BaseException) -> None:
+    def _fail(self, state: State, error: BaseException) -> float:
+        """Say that an attempt has failed, and return the seconds until the next one."""
         sentence = self._say(error)
-        if self._failing_alone is not None:
-            sentence = f"event {self._failing_alone} fails alone: {sentence}"
-        if self._failing_since is None:
-            self._failing_since = time.monotonic()
+        suspect = self._narrowing.suspect_id
+        if suspect is not None:
+            sentence = f"event {suspect} fails alone: {sentence}"
         delay = self._delay(state)
-        self._failures += 1
-        if self._is_news(state, sentence):
-            level = logging.ERROR if state is State.HALTED else logging.WARNING
-            text = "%s: %s: %s; next attempt in %.1f s"
-            logger.log(level, text, self._name, state.value, sentence, delay)
-            logger.debug("%s: the cause: %s", self._name, _Frames(error))
-        self._note(state, sentence)
-        self._no_delay.clear()
-        # whoever abandons says so first and then sets the event: nothing is missed here
-        if not self._abandoned:
-            self._no_delay.wait(delay)
-
-    def _is_news(self, state: State, sentence: str) -> bool:
-        if state is not self._state:
-            return True
-        return state is State.HALTED and sentence != self._last_error
-
-    def _note(self, state: State, last_error: str | None) -> None:
-        self._state, self._last_error = state, last_error
-        self._queue.note(Condition(state.value, last_error))
+        # where a person must mend something, another mistake is news, too
+        kind = (state, sentence if state is State.HALTED else "")
+        level = logging.ERROR if state is State.HALTED else logging.WARNING
+        told = f"{state.value}: {sentence}; next attempt in {delay:.1f} s"
+        if self._outage.failed(kind, told, level):
+            logger.debug("%s: the cause: %s", self._name, Frames(error))
+        self._note(Condition(state, sentence))
+        return delay
 
     def _delay(self, state: State) -> float:
-        first = FIRST_HALTED_SECONDS if state is State.HALTED else FIRST_RETRY_SECONDS
-        longest = LONGEST_HURRIED_DELAY_SECONDS if self._hurried else LONGEST_DELAY_SECONDS
-        return back_off.delay(self._failures, first, longest)
+        delays = self._delays
+        first = delays.first_halted if state is State.HALTED else delays.first
+        longest = min(delays.longest, delays.hurried) if self._is_hurried else delays.longest
+        return retry_delay(first, self._outage.failures, longest)
+
+    def _tell_of_death(self, error: BaseException) -> None:
+        sentence = f"the thread that delivers has died of {type(error).__name__}; another goes on"
+        logger.error("%s: %s", self._name, sentence)
+        self._note(Condition(State.RETRYING, sentence))
+
+    def _note(self, condition: Condition) -> None:
+        self._condition = condition
+        self._queue.right.note(condition)
+
+    def _wait(self, delay: float) -> None:
+        # whoever hurries or abandons says so first and then rings: nothing is missed here
+        self._due.wait_for(lambda: self._is_due or self._is_abandoned, delay)
+        self._is_due = False
 
     def _say(self, error: BaseException) -> str:
-        text = str(error)
-        if not isinstance(error, EventBrokersError):
-            text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        line = text.strip().partition("\n")[0]
+        known = isinstance(error, EventBrokersError)
+        line = first_line(error) if known else name_and_first_line(error)
         return mask(line, self._secrets)[:_LONGEST_SENTENCE]

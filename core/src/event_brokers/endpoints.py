@@ -1,30 +1,45 @@
-"""From `endpoints.yml` to settings; every configuration error is worded here."""
+"""From `endpoints.yml` to settings; every configuration error is worded here.
+
+Public for commands of other distributions: `read`, `settings_for`, `read_options` and `Settings`;
+and of `section`, for sections of their own, `Section`, `from_file`, `from_file_if_there` and
+`EVENT_BROKER`.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import Meta, inspect
+from msgspec import inspect
 from msgspec.structs import fields
 
-from event_brokers import plugins
+from event_brokers import other_loaders, plugins
 from event_brokers import section as sections
+from event_brokers.delivery_options import MAX_PENDING, DeliveryOptions
 from event_brokers.errors import ConfigurationError
-from event_brokers.options import Options, in_words
+from event_brokers.log import logger
+from event_brokers.option_types import choices, in_words, secret_types
+from event_brokers.options import Options
 from event_brokers.plugins import Plugin
 from event_brokers.secret import Secret, mask
 from event_brokers.section import Section
+from event_brokers.settings import Settings
+from event_brokers.small_file import read_text
 from event_brokers.wording import did_you_mean
 
-logger = logging.getLogger("event_brokers")
+__all__ = [
+    "MAX_PENDING",
+    "DeliveryOptions",
+    "Settings",
+    "read",
+    "read_options",
+    "settings_for",
+    "settings_from",
+]
 
-MAX_PENDING = 100_000  # in memory, where nothing else is said
-DEFAULT_TYPE = "pika"  # as in Rasa, where `type` may be left out
+DEFAULT_TYPE = "pika"  # of a section that was written before there were others
 
 _RASA_PRO = {
     "topics": "sends events to several topics",
@@ -32,64 +47,8 @@ _RASA_PRO = {
     "anonymization_queues": "sends anonymised events to queues of their own",
     "stream_pii": "keeps personal data out of the stream",
 }
-_SECRET_NAMES = ("password", "secret", "token")
 
 _OptionsClass = TypeVar("_OptionsClass", bound=Options)
-
-
-class DeliveryOptions(Options, frozen=True, kw_only=True):
-    """The `delivery` section, the same for every type."""
-
-    spool: Annotated[
-        str | None,
-        Meta(description="folder in which events wait on disk; without it they wait in memory"),
-    ] = None
-    durability: Annotated[
-        Literal["power", "process"],
-        Meta(description="what an event in the spool outlives: a power cut, or only the process"),
-    ] = "power"
-    max_pending: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(description=f"events that may wait; in memory {MAX_PENDING} unless given"),
-    ] = None
-    max_bytes: Annotated[
-        int, Meta(ge=1, description="bytes that waiting events may take; in a spool, of its file")
-    ] = 1024**3
-    max_attempts: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(
-            description="how often an event may fail alone, in a way that the plugin does not "
-            "foresee, before it is a dead letter; without it, for ever"
-        ),
-    ] = None
-    exit_timeout: Annotated[
-        float, Meta(ge=0, description="seconds the end of the program waits for delivery")
-    ] = 5.0
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """What an EventBroker is made of.
-
-    Attributes:
-        plugin: the plugin that serves the type.
-        options: an instance of the plugin's options class, or a dict where it has none.
-        delivery: how events wait, the same for every type.
-    """
-
-    plugin: Plugin
-    options: Any
-    delivery: DeliveryOptions
-
-    def secrets(self) -> list[str]:
-        """Return every text of the options that must never be shown."""
-        if isinstance(self.options, Options):
-            values = [getattr(self.options, name) for name in self.options.__struct_fields__]
-            return [text for value in values for text in _secrets_of(value)]
-        return [
-            str(value)
-            for name, value in self.options.items()
-            if value and any(word in name.casefold() for word in _SECRET_NAMES)
-        ]
 
 
 def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
@@ -102,8 +61,8 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> Settings:
         ConfigurationError: one sentence that names file, line, option and the way out.
     """
     if isinstance(source, Mapping):
-        return _settings(sections.from_mapping(source))
-    return _settings(sections.from_file(source))
+        return settings_from(sections.from_mapping(source))
+    return settings_from(sections.from_file(source))
 
 
 def settings_for(type_name: str, options: Mapping[str, Any]) -> Settings:
@@ -116,7 +75,7 @@ def settings_for(type_name: str, options: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigurationError: as for `read`.
     """
-    return _settings(sections.from_literals({**options, "type": type_name}))
+    return settings_from(sections.from_literals({**options, "type": type_name}))
 
 
 def read_options(
@@ -136,8 +95,13 @@ def read_options(
     return _Reader(options_class, section).read(given)
 
 
-def _settings(written: Section) -> Settings:
-    section = sections.without_rasa(written)
+def settings_from(written: Section) -> Settings:
+    """Return the settings that a section stands for.
+
+    Raises:
+        ConfigurationError: as for `read`.
+    """
+    section = other_loaders.as_ours(written)
     plugin = _plugin(section)
     delivery = section.values.get("delivery") or {}
     if not isinstance(delivery, Mapping):
@@ -196,7 +160,7 @@ class _Reader(Generic[_OptionsClass]):
             values[option] = self._value(option, name, value)
         self._refuse_missing(values)
         try:
-            return self._class(**values)
+            return self._class(**{self._fields[name].name: values[name] for name in values})
         except ValueError as error:
             raise self._broken_rule(error, origins) from error
 
@@ -224,7 +188,7 @@ class _Reader(Generic[_OptionsClass]):
         raise self._error(f"unknown option of '{self._owner}'{did_you_mean(name, known)}", name)
 
     def _is_secret(self, option: str) -> bool:
-        return option in self._fields and _mentions_secret(self._fields[option].type)
+        return option in self._fields and bool(secret_types(self._fields[option].type))
 
     def _value(self, option: str, name: str, value: Any) -> Any:
         if self._class.synonyms.get(name, name) != option:
@@ -241,6 +205,9 @@ class _Reader(Generic[_OptionsClass]):
 
     def _wrong_type(self, option: str, value: Any) -> str:
         wanted = in_words(inspect.type_info(self._fields[option].type))
+        if wanted.startswith("a mapping"):
+            # whatever was written instead may hold a password
+            return f"the value is not {wanted}; put numbers in quotes"
         shown = "the value" if self._is_secret(option) else _shown(value)
         quotes = not isinstance(value, (str, list, Mapping)) and wanted.startswith("text")
         return f"{shown} is not {wanted}" + ("; put it in quotes" if quotes else "")
@@ -249,10 +216,9 @@ class _Reader(Generic[_OptionsClass]):
         if not isinstance(file, str):
             raise self._error(f"{_shown(file)} is not the path of a file", name)
         try:
-            return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise self._error(f"'{file}' cannot be read: {reason.lower()}", name) from error
+            return read_text(file).rstrip("\r\n")
+        except ValueError as error:
+            raise self._error(f"{file!r} cannot be read: {error}", name) from error.__cause__
 
     def _refuse_missing(self, values: Mapping[str, Any]) -> None:
         for name, field in self._fields.items():
@@ -290,34 +256,8 @@ def _in_case_of(annotation: Any, value: Any) -> Any:
     """Return the text as one of the type's literals spells it: ssl -> SSL."""
     if not isinstance(value, str):
         return value
-    spelled = {str(word).casefold(): word for word in _literals(inspect.type_info(annotation))}
+    spelled = {str(word).casefold(): word for word in choices(inspect.type_info(annotation))}
     return spelled.get(value.casefold(), value)
-
-
-def _literals(annotation: inspect.Type) -> list[Any]:
-    match annotation:
-        case inspect.Metadata(type=inner):
-            return _literals(inner)
-        case inspect.UnionType(types=types):
-            return [word for kind in types for word in _literals(kind)]
-        case inspect.LiteralType(values=values):
-            return list(values)
-        case _:
-            return []
-
-
-def _mentions_secret(annotation: Any) -> bool:
-    if isinstance(annotation, type):
-        return issubclass(annotation, Secret)
-    return any(_mentions_secret(part) for part in get_args(annotation))
-
-
-def _secrets_of(value: Any) -> tuple[str, ...]:
-    if isinstance(value, Secret):
-        return value.secrets()
-    if isinstance(value, (list, tuple)):
-        return tuple(text for item in value for text in _secrets_of(item))
-    return ()
 
 
 def _shown(value: Any) -> str:

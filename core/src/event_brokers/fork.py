@@ -1,12 +1,22 @@
-"""Tells those concerned that the process is about to fork, and has forked."""
+"""Tells those concerned that the process is about to fork, and has forked.
+
+What runs here runs on a thread of the application, where a signal handler may raise. Python then
+goes on with the fork all the same, so nothing that begins here may depend on what ends it.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
+
+from event_brokers.log import logger
+from event_brokers.unforeseen import Unforeseen
+
+_LOCK_SECONDS = 2.0  # for another thread that forks at the same time
 
 
 class Forked(Protocol):
@@ -19,48 +29,64 @@ class Forked(Protocol):
         """Go on."""
 
     def after_fork_in_child(self) -> None:
-        """Let go of what was copied; no other thread exists there."""
+        """Let go of what was copied; no other thread exists there.
+
+        The child's own forks are told only to what watches again there: a connection of the
+        parent's stays half done in the child for ever.
+        """
 
 
-_lock = threading.Lock()
-# in the order in which they came: a lock is taken by all in the same order
-_watched: list[weakref.ref[Forked]] = []
-_told: list[Forked] = []
+_one_at_a_time = threading.RLock()
+_watched: dict[int, weakref.ref[Forked]] = {}
+_told: list[Forked] = []  # of the fork that is under way
 
 
 def watch(forked: Forked) -> None:
-    """Tell something of every fork for as long as it lives."""
-    with _lock:
-        _watched[:] = [known for known in _watched if known() is not None]
-        _watched.append(weakref.ref(forked))
+    """Tell something of every fork of this process for as long as it lives."""
+    key = id(forked)
+    _watched[key] = weakref.ref(forked, lambda _gone: _watched.pop(key, None))
 
 
-def _living() -> Iterator[Forked]:
-    for known in _watched:
-        forked = known()
-        if forked is not None:
-            yield forked
+def _living() -> list[Forked]:
+    found = [known() for known in list(_watched.values())]
+    return [forked for forked in found if forked is not None]
 
 
 def _before() -> None:
-    _lock.acquire()  # until the fork is over, in the parent and in the child
-    _told[:] = _living()
-    for forked in _told:
+    _one_at_a_time.acquire(timeout=_LOCK_SECONDS)
+    _told.clear()
+    for forked in _living():
+        _told.append(forked)
         forked.before_fork()
 
 
 def _in_parent() -> None:
-    for forked in reversed(_told):
-        forked.after_fork_in_parent()
-    _told.clear()
-    _lock.release()
+    for forked in _take_told():
+        _call(forked.after_fork_in_parent)
+    with suppress(RuntimeError):  # another thread has it, or the wait for it was interrupted
+        _one_at_a_time.release()
 
 
 def _in_child() -> None:
-    for forked in reversed(_told):
-        forked.after_fork_in_child()
+    global _one_at_a_time
+    _one_at_a_time = threading.RLock()
+    _watched.clear()
+    for forked in _take_told():
+        _call(forked.after_fork_in_child)
+
+
+def _take_told() -> list[Forked]:
+    """Return who was told of this fork, the last one first."""
+    told = list(reversed(_told))
     _told.clear()
-    _lock.release()
+    return told
+
+
+def _call(after_fork: Callable[[], None]) -> None:
+    try:
+        after_fork()
+    except Exception as error:  # noqa: BLE001 - all the others have to go on as well
+        logger.error("after a fork: %s", Unforeseen(error))
 
 
 if hasattr(os, "register_at_fork"):

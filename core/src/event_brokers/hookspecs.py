@@ -1,15 +1,36 @@
 """The whole contract of a plugin: three hooks it must implement, three it may.
 
-A plugin is a module or object registered under the entry-point group `event_brokers` with its
-type as the name. Every EventBroker owns one pluggy manager that holds one plugin, so a hook is
-answered by that plugin alone. What `publish` raises decides what the core does:
+A plugin is a module or object registered under the entry-point group `event_brokers` with its type
+as the name; it imports `event_brokers` and `event_brokers.plugin` alone. Every EventBroker owns one
+pluggy manager that holds one plugin. What a hook raises decides what the core does:
 
-- `RejectedEvents`: these events are buried as dead letters, the others go on.
-- `ConfigurationError`: every event is kept, one loud log line, tried again slowly.
-- anything else, such as `BrokerUnavailable`: the connection is closed and made anew with jittered
-  exponential back-off, and the events without a confirmation are sent again.
+| raised                  | by      | the connection     | the events                            |
+|-------------------------|---------|--------------------|---------------------------------------|
+| `ConfigurationError`    | connect | there is none      | kept; one loud log line, tried slowly |
+| any other exception     | connect | there is none      | kept; tried again soon                |
+| `RejectedEvents`        | publish | used again, unless | those it names are dead letters (none |
+|                         |         | `reconnect` is set | named: the batch is halved); others   |
+|                         |         |                    | go on                                 |
+| `ConfigurationError`    | publish | closed             | kept; tried again slowly              |
+| `BrokerUnavailable`,    | publish | closed             | those without a confirm are sent      |
+| `OSError`               |         |                    | again, through a new connection       |
+| any other exception     | publish | closed             | the same, in smaller batches until    |
+|                         |         |                    | one fails alone; `max_attempts`       |
+|                         |         |                    | condemns it, but only when another    |
+|                         |         |                    | was confirmed meanwhile               |
+| any exception           | close   | is forgotten       | not concerned; one log line           |
+| `ConfigurationError`    | consume | the plugin's own   | not acknowledged; ends the consumer   |
+| any other exception     | consume | the plugin's own   | not acknowledged; consumed again      |
 
-All three can carry `confirmed`, the ids of the events that need not be sent again.
+The three that `publish` raises on purpose can carry `confirmed`, the ids of the events that need
+not be sent again. Attempts are delayed ever longer, up to 30 s, until something is confirmed.
+
+`connect` and `publish` should bound every wait, at about 10 s without an answer: a call that has
+not returned for 30 s is logged and told by `status()`, and no second one is made beside it. A
+`close` that has not returned for 10 s is left behind, and delivery goes on in another thread.
+
+All hooks of one EventBroker but `consume` and `check` are called on one thread at a time, its
+delivery thread. A forked child gets connections of its own; what it inherits is never called there.
 """
 
 from __future__ import annotations
@@ -33,8 +54,8 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def connect(options: Any, used: set[str]) -> Any:
     """Return a live connection object of the plugin's own kind; never None.
 
-    Called on the delivery thread, and again there after every lost connection. Queues, topics
-    and tables that are missing are made here, so that a consumer finds them.
+    It must have heard from the broker: an outage has to show here, for in `publish` it would look
+    like a bad event. Queues, topics and tables that are missing are made here.
 
     Parameters:
         options: an instance of the class that the `options` hook names; without that hook, the
@@ -42,10 +63,6 @@ def connect(options: Any, used: set[str]) -> Any:
         used: names of the places (queues, topics, tables) in which earlier connections had
             events confirmed; add those that this one publishes into. One that was in it and is
             missing now is a ConfigurationError, and never made anew. May be left out.
-
-    Raises:
-        ConfigurationError: a person must change something: credentials, TLS, a missing topic.
-        Exception: the broker cannot be reached now; the core tries again.
     """
 
 
@@ -53,16 +70,10 @@ def connect(options: Any, used: set[str]) -> Any:
 def publish(connection: Any, events: Sequence[Event]) -> None:
     """Return only when the broker has durably confirmed every event of the batch.
 
-    Called on the delivery thread with the object that `connect` returned.
-
     Parameters:
         connection: what `connect` returned.
-        events: 1 to some thousand events, in the order in which they were published.
-
-    Raises:
-        RejectedEvents: some of the events can never be delivered.
-        ConfigurationError: a person must change something.
-        Exception: not delivered, or not known.
+        events: 1 to some thousand events, in the order in which they were published. An event
+            that was sent before, and not confirmed, comes again with the same id.
     """
 
 
@@ -70,7 +81,7 @@ def publish(connection: Any, events: Sequence[Event]) -> None:
 def close(connection: Any) -> None:
     """Release everything that the connection holds; must not hang.
 
-    Called once per connection, on the delivery thread, also after `publish` raised.
+    Called once per connection, also after `publish` raised.
 
     Parameters:
         connection: what `connect` returned.
@@ -91,15 +102,12 @@ def options() -> type[Options]:
 def check(options: Any) -> Sequence[str]:
     """Connect, look, change nothing, and return what was found, a sentence each. Optional.
 
-    Called by `event-brokers check`: where it connected, TLS and user, which queue, topic or table
-    was found or would be made. Without this hook the command connects and closes.
+    Called by `event-brokers check`, on a thread of its own: where it connected, TLS and user, which
+    queue, topic or table was found or would be made. Raises as `connect` does. Without this hook
+    the command connects and closes.
 
     Parameters:
         options: as for `connect`.
-
-    Raises:
-        ConfigurationError: a person must change something.
-        Exception: the broker cannot be reached now.
     """
     raise NotImplementedError
 
@@ -110,16 +118,13 @@ def consume(options: Any, group: str | None, from_start: bool) -> Iterator[Recei
 
     Being asked for the next one acknowledges the event before. Being closed does not, and must
     release everything; what was acknowledged before stays so. None is yielded once a second at
-    the latest while nothing arrives, so that a consumer can be closed.
+    the latest while nothing arrives, so that a consumer can be closed. Called on whatever thread
+    asks for the next event.
 
     Parameters:
         options: as for `connect`.
         group: consumers of one group share the events, each group gets them all; None sees all
             there are, acknowledges nothing and leaves no trace.
         from_start: whether a group without a position begins with the oldest event there is.
-
-    Raises:
-        ConfigurationError: a person must change something; ends the consumer.
-        BrokerUnavailable: the connection is lost; the core asks for a new generator later.
     """
     raise NotImplementedError

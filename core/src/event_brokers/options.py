@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from enum import Enum
+from typing import ClassVar
 
 import msgspec
 from msgspec import inspect
 
-from event_brokers.secret import Secret, SecretUrl
+from event_brokers.option_types import description, in_words, problem, secret_types
+from event_brokers.secret import Secret, SecretUrl, hidden
+from event_brokers.wording import did_you_mean, name_and_first_line
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,9 +20,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Each field is one option: `name: Annotated[type, msgspec.Meta(description="...")] = default`.
     A field without a default must be given. Types: str, int, float, bool, `Literal[...]` of texts
     (compared without regard to case), `Secret`, `SecretUrl`, lists of these, `dict[str, str]`,
-    and any of these `| None`. Bounds are given as `msgspec.Meta(ge=1, le=65535)`. A `Secret` can
-    also be read from the file that `<option>_file` names. Rules over several options belong into
-    `__post_init__`, which raises `ValueError("option: what is wrong with it")`.
+    and any of these `| None`. Bounds are given as `msgspec.Meta(ge=1, le=65535)`, for a type that
+    may be None as `Annotated[int, Meta(ge=1)] | None`. A `Secret` can also be read from the file
+    that `<option>_file` names. Rules over several options belong into `__post_init__`, which raises
+    `ValueError("option: what is wrong with it")`.
 
     Attributes:
         synonyms: other name -> option, for example `{"host": "url"}`.
@@ -31,6 +35,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     synonyms: ClassVar[Mapping[str, str]] = {}
     superseded: ClassVar[Mapping[str, str]] = {}
     place: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        # a mapping, such as a URL's query, may hold a password under its name
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        shown = ", ".join(f"{name}={hidden(value)!r}" for name, value in values)
+        return f"{type(self).__name__}({shown})"
 
 
 class OptionDescription(msgspec.Struct, frozen=True):
@@ -50,21 +60,62 @@ class OptionDescription(msgspec.Struct, frozen=True):
 
 
 def describe(options: type[Options]) -> list[OptionDescription]:
-    """Return every option of an options class in the order of its fields."""
-    return [_describe(field) for field in msgspec.structs.fields(options)]
+    """Return every option of an options class: its own in their order, then those of its bases."""
+    classes = [each for each in options.__mro__ if issubclass(each, Options)]
+
+    def classes_with(field: msgspec.structs.FieldInfo) -> int:
+        return sum(field.name in each.__struct_fields__ for each in classes)
+
+    return [_describe(field) for field in sorted(msgspec.structs.fields(options), key=classes_with)]
+
+
+def refuse_unsound(options: type[Options]) -> None:
+    """Look at all that an options class says of itself.
+
+    Raises:
+        ValueError: something of it cannot be used; a clause that says what to change.
+    """
+    fields = _fields(options)
+    for field in fields.values():
+        reason = problem(field.type)
+        if reason is not None:
+            raise ValueError(f"option '{field.encode_name}': {reason}")
+        _refuse_default_that_fails(field)
+    for name, option in options.synonyms.items():
+        _refuse_unknown(f"synonyms: '{name}'", option, fields)
+    for option in options.place:
+        _refuse_unknown("place", option, fields)
+        if any(not issubclass(kind, SecretUrl) for kind in secret_types(fields[option].type)):
+            raise ValueError(f"place: '{option}' is a secret; take it out")
+
+
+def _fields(options: type[Options]) -> dict[str, msgspec.structs.FieldInfo]:
+    try:
+        return {field.encode_name: field for field in msgspec.structs.fields(options)}
+    except Exception as error:
+        raise ValueError(f"its types cannot be read: {name_and_first_line(error)}") from error
+
+
+def _refuse_default_that_fails(field: msgspec.structs.FieldInfo) -> None:
+    try:
+        _default_in_words(field)
+    except Exception as error:
+        raise ValueError(
+            f"option '{field.encode_name}': its default cannot be made: "
+            f"{name_and_first_line(error)}"
+        ) from error
+
+
+def _refuse_unknown(where: str, option: str, fields: Mapping[str, object]) -> None:
+    if option not in fields:
+        raise ValueError(f"{where}: no option '{option}'{did_you_mean(option, fields)}")
 
 
 def _describe(field: msgspec.structs.FieldInfo) -> OptionDescription:
     annotation = inspect.type_info(field.type)
     return OptionDescription(
-        field.encode_name, in_words(annotation), _default_in_words(field), _text(annotation)
+        field.encode_name, in_words(annotation), _default_in_words(field), description(annotation)
     )
-
-
-def _text(annotation: inspect.Type) -> str:
-    if not isinstance(annotation, inspect.Metadata):
-        return ""
-    return str((annotation.extra_json_schema or {}).get("description", ""))
 
 
 def _default_in_words(field: msgspec.structs.FieldInfo) -> str | None:
@@ -79,42 +130,8 @@ def _default_in_words(field: msgspec.structs.FieldInfo) -> str | None:
         return str(default).lower()
     if isinstance(default, Secret):
         return default.hidden()
-    if isinstance(default, (list, tuple)):
+    if isinstance(default, Enum):
+        return str(default.value)
+    if isinstance(default, (list, tuple, set, frozenset)):
         return ", ".join(str(item) for item in default)
-    return str(default)
-
-
-def in_words(annotation: inspect.Type) -> str:  # noqa: C901 - one line per kind of type
-    """Return what may be written for a type, in words: "true or false", "text"."""
-    match annotation:
-        case inspect.Metadata(type=inner):
-            return in_words(inner)
-        case inspect.UnionType(types=types):
-            kinds = [kind for kind in types if not isinstance(kind, inspect.NoneType)]
-            return " or ".join(dict.fromkeys(in_words(kind) for kind in kinds))
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.IntType(ge=low, le=high):
-            return "a whole number" + _bounds(low, high)
-        case inspect.FloatType(ge=low, le=high):
-            return "a number" + _bounds(low, high)
-        case inspect.LiteralType(values=values):
-            return "one of " + ", ".join(str(value) for value in values)
-        case inspect.CustomType(cls=cls) if cls is SecretUrl:
-            return "text"
-        case inspect.CustomType(cls=cls) if cls is Secret:
-            return "text (secret)"
-        case inspect.ListType(item_type=item) | inspect.VarTupleType(item_type=item):
-            return f"a list of {in_words(item)}"
-        case inspect.DictType():
-            return "a mapping"
-        case _:
-            return "text"
-
-
-def _bounds(low: Any, high: Any) -> str:
-    if low is not None and high is not None:
-        return f" from {low} to {high}"
-    if low is not None:
-        return f", {low} or more"
-    return "" if high is None else f", {high} or less"
+    return str(hidden(default))

@@ -11,8 +11,8 @@ import pluggy
 
 from event_brokers import hookspecs
 from event_brokers.errors import ConfigurationError, PluginError
-from event_brokers.options import Options
-from event_brokers.wording import did_you_mean
+from event_brokers.options import Options, refuse_unsound
+from event_brokers.wording import did_you_mean, name_and_first_line
 
 if TYPE_CHECKING:
     import importlib_metadata
@@ -41,7 +41,8 @@ class Plugin:
         options_class: what its `options` hook names; None without that hook.
 
     Raises:
-        PluginError: a hook is missing, misspelt, async, or has an argument with a default.
+        PluginError: it is a class whose methods want an instance, a hook is missing, misspelt,
+            async, or has an argument with a default, or its options class is unsound.
     """
 
     def __init__(self, type_name: str, distribution: str, implementation: Any) -> None:
@@ -49,6 +50,7 @@ class Plugin:
         self.distribution = distribution
         manager = pluggy.PluginManager(hookspecs.PROJECT)
         manager.add_hookspecs(hookspecs)
+        self._refuse_class(implementation)
         self._register(manager, implementation)
         self._refuse_unknown_hooks(manager)
         self._refuse_missing_hooks(manager)
@@ -63,6 +65,18 @@ class Plugin:
     def error(self, text: str) -> PluginError:
         """Return the error that tells the plugin's author what to change."""
         return PluginError(f"the plugin '{self.type}' of {self.distribution}: {text}")
+
+    def _refuse_class(self, implementation: Any) -> None:
+        if not inspect.isclass(implementation):
+            return
+        for name in dir(implementation):
+            member = inspect.getattr_static(implementation, name)
+            is_hook = inspect.isfunction(member) and hasattr(member, f"{hookspecs.PROJECT}_impl")
+            if is_hook and next(iter(inspect.signature(member).parameters), "") == "self":
+                raise self.error(
+                    f"{implementation.__name__} is a class, and hook '{name}' wants an instance; "
+                    "register an instance of it"
+                )
 
     def _register(self, manager: pluggy.PluginManager, implementation: Any) -> None:
         try:
@@ -105,6 +119,11 @@ class Plugin:
             raise self.error(f"hook 'options' raised {type(error).__name__}") from error
         if not (isinstance(options_class, type) and issubclass(options_class, Options)):
             raise self.error("hook 'options' must return a subclass of event_brokers.Options")
+        try:
+            refuse_unsound(options_class)
+        except Exception as error:
+            said = str(error) if isinstance(error, ValueError) else name_and_first_line(error)
+            raise self.error(f"options class {options_class.__name__}: {said}") from error
         return options_class
 
 
@@ -147,7 +166,11 @@ def load(type_name: str) -> Plugin:
 
 
 def installed() -> list[InstalledPlugin]:
-    """Return every installed plugin, sorted by type, also those that cannot be used."""
+    """Return every installed plugin, sorted by type, also those that cannot be used.
+
+    Nothing that a plugin raises comes out of here, not even KeyboardInterrupt: who wants to end
+    it by a signal notes the signal, as `StopSignals` of the command line does.
+    """
     return [_inspect(entry) for entry in sorted(_entry_points(), key=lambda entry: entry.name)]
 
 
@@ -176,24 +199,32 @@ def _not_found(wanted: str) -> str:
 
 
 def _load(entry: importlib_metadata.EntryPoint) -> Plugin:
-    type_name, distribution = entry.name.casefold(), _distribution(entry)
     try:
         implementation: ModuleType | Any = entry.load()
     except Exception as error:
-        raise PluginError(
-            f"the plugin '{type_name}' of {distribution}: cannot be imported: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-    return Plugin(type_name, distribution, implementation)
+        raise _error(entry, f"cannot be imported: {name_and_first_line(error)}") from error
+    try:
+        return Plugin(entry.name.casefold(), _distribution(entry), implementation)
+    except PluginError:
+        raise
+    except Exception as error:
+        raise _error(entry, f"cannot be registered: {name_and_first_line(error)}") from error
 
 
 def _inspect(entry: importlib_metadata.EntryPoint) -> InstalledPlugin:
     name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+    plugin, problem = None, None
     try:
         plugin = _load(entry)
     except PluginError as error:
-        return InstalledPlugin(entry.name.casefold(), name, version, problem=str(error))
-    return InstalledPlugin(entry.name.casefold(), name, version, plugin=plugin)
+        problem = str(error)
+    except BaseException as error:  # noqa: BLE001 - one that ends the program ends no listing
+        problem = str(_error(entry, f"ends the program: {name_and_first_line(error)}"))
+    return InstalledPlugin(entry.name.casefold(), name, version, plugin, problem)
+
+
+def _error(entry: importlib_metadata.EntryPoint, text: str) -> PluginError:
+    return PluginError(f"the plugin '{entry.name.casefold()}' of {_distribution(entry)}: {text}")
 
 
 def _last_lines(error: pluggy.PluginValidationError) -> str:

@@ -1,4 +1,8 @@
-"""The command `event-brokers`, which needs click and rich: the extra `event-brokers[cli]`."""
+"""The command `event-brokers`, which needs click and rich: the extra `event-brokers[cli]`.
+
+Public for commands of other distributions, those of the group `event_brokers.commands`: the modules
+`arguments`, `exit_codes`, `open_spool`, `outcome`, `output` and `stop_signals`.
+"""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import counts
 from event_brokers.cli.output import Output
-from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError, EventBrokersError
+from event_brokers.settings import Settings
+from event_brokers.wording import first_line, name_and_first_line
 
 
 @click.command("check")
@@ -93,7 +94,6 @@ def _ask(settings: Settings) -> Sequence[str]:
 
 
 def _sentence(error: BaseException) -> str:
-    text = str(error).strip().partition("\n")[0]
     if isinstance(error, EventBrokersError):
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return first_line(error)
+    return name_and_first_line(error)

@@ -14,6 +14,7 @@ import msgspec
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.errors import InvalidEvent
+from event_brokers.wording import system_reason
 
 STANDARD_INPUT = "-"
 LONGEST_LINE = 64 * 1024 * 1024  # bytes; a file without line ends must not fill the memory
@@ -98,7 +99,7 @@ def read(files: Sequence[str]) -> Iterator[Line]:
             with _open(file) as opened:
                 yield from _lines(opened, "standard input" if file == STANDARD_INPUT else file)
         except OSError as error:
-            raise _no_input(file, (error.strerror or "cannot be read").lower()) from error
+            raise _no_input(file, system_reason(error, "cannot be read")) from error
 
 
 @contextmanager

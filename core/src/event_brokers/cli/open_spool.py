@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_brokers.broker import spool_maker
-from event_brokers.buffer import Counts
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
-from event_brokers.endpoints import Settings
 from event_brokers.errors import ConfigurationError
+from event_brokers.queues.choice import spool_arguments, spool_type
+from event_brokers.queues.protocol import Counts
+from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
-    from event_brokers.spool import Spool
+    from event_brokers.queues.spool import Spool
+
+
+NOTHING = Counts(0, 0, 0, 0, None)  # what is counted where there is no spool
 
 
 @contextmanager
@@ -37,17 +40,18 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
         raise CommandFailed(
             f"'{delivery.spool}': nothing was published into this spool yet", ExitCode.EX_NOINPUT
         )
-    spool = spool_maker(delivery.spool, delivery)()
+    # nobody's: whoever looks neither takes it over nor asks whose it is
+    spool = spool_type()(*spool_arguments(settings, delivery.spool), owner=None)
     try:
         yield spool
     finally:
-        spool.dispose()
+        spool.close()
 
 
 def counts(settings: Settings) -> Counts:
     """Return what the spool counts; nothing where there is none."""
     if not _is_there(settings):
-        return Counts(0, 0, 0, 0, None)
+        return NOTHING
     with open_spool(settings) as spool:
         return spool.counts()
 

@@ -6,11 +6,11 @@ import time
 from contextlib import suppress
 
 from event_brokers.broker import EventBroker
-from event_brokers.buffer import Counts
 from event_brokers.cli.exit_codes import ExitCode
 from event_brokers.cli.output import Output
-from event_brokers.delivery import State
+from event_brokers.condition import State
 from event_brokers.errors import UndeliveredEvents
+from event_brokers.queues.protocol import Counts
 
 _SHOWN = 20  # dead letters
 

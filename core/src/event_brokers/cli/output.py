@@ -1,4 +1,8 @@
-"""What a command shows: lines for people, or one JSON document, never a secret."""
+"""What a command shows: lines for people, or one JSON document, never a secret.
+
+All of it comes through here, so that nothing that was said in a conversation, or by a broker,
+plays with the terminal: what is no printable character is shown as an escape.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,19 @@ import click
 
 from event_brokers.cli.exit_codes import ExitCode
 from event_brokers.secret import mask
+from event_brokers.wording import printable, printable_json
 
 DEAD_LETTERS = "event_brokers.dead_letters"  # the logger that gets one record per dead letter
+
+
+def styled(text: str, **style: Any) -> str:
+    """Return a text as a terminal may show it.
+
+    Parameters:
+        text: whatever somebody, or a broker, has said.
+        style: as for `click.style`.
+    """
+    return click.style(printable(text), **style) if style else printable(text)
 
 
 @dataclass
@@ -34,14 +49,34 @@ class Output:
     secrets: list[str] = field(default_factory=list)
     document: dict[str, Any] = field(default_factory=dict)
 
-    def say(self, text: str) -> None:
-        """Write a result for people to standard output."""
+    def say(self, text: str, **style: Any) -> None:
+        """Write a line for people to standard output.
+
+        Parameters:
+            text: the line.
+            style: as for `click.style`.
+        """
         if not self.as_json:
-            click.echo(self.masked(text))
+            click.echo(styled(self.masked(text), **style))
+
+    def say_json(self, text: str, **style: Any) -> None:
+        """Write JSON for people to standard output, so that it stays JSON.
+
+        Parameters:
+            text: the JSON, of one line or more.
+            style: as for `click.style`.
+        """
+        for line in printable_json(self.masked(text)).split("\n"):
+            self.say(line, **style)
 
     def warn(self, text: str) -> None:
         """Write a line to standard error."""
-        click.echo(self.masked(text), err=True)
+        click.echo(styled(self.masked(text)), err=True)
+
+    def warn_of(self, error: BaseException) -> None:
+        """Write a traceback to standard error, indented: its text may hold lines of its own."""
+        for line in self.masked("".join(traceback.format_exception(error))).splitlines():
+            self.warn(f"  {line}")
 
     def fail(self, error: BaseException, text: str) -> None:
         """Write what went wrong to standard error, and note it in the document.
@@ -51,7 +86,7 @@ class Output:
             text: the sentence.
         """
         if self.debug:
-            self.warn("".join(traceback.format_exception(error)).rstrip())
+            self.warn_of(error)
         self.warn(f"Error: {text}")
         self.document["error"] = self.masked(text)
 
@@ -65,7 +100,7 @@ class Output:
             return
         names = {int(known): known.name for known in ExitCode}
         self.document |= {"exit_code": int(code), "exit_name": names.get(code)}
-        click.echo(json.dumps(self.document, indent=2, ensure_ascii=False))
+        click.echo(printable_json(json.dumps(self.document, indent=2, ensure_ascii=False)))
 
     def masked(self, text: str) -> str:
         """Return the text with `***` for every secret."""
@@ -98,8 +133,11 @@ class _Handler(logging.Handler):
         self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self._output.debug or self._is_for_users(record):
-            self._output.warn(self.format(record))
+        if not (self._output.debug or self._is_for_users(record)):
+            return
+        self._output.warn(record.getMessage())
+        if record.exc_info and record.exc_info[1]:
+            self._output.warn_of(record.exc_info[1])
 
     def _is_for_users(self, record: logging.LogRecord) -> bool:
         # dead letters are listed when the command ends, and then not a million of them

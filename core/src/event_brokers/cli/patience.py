@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from event_brokers.broker import Status
 from event_brokers.cli.stop_signals import StopSignals
-from event_brokers.delivery import State
+from event_brokers.condition import State
+from event_brokers.status import Status
 
 STEP_SECONDS = 0.2  # between two looks at the status and the signals
 STOP_SECONDS = 5.0  # that a Ctrl-C leaves for delivery

@@ -16,18 +16,23 @@ from event_brokers import plugins
 from event_brokers.cli.arguments import takes_output
 from event_brokers.cli.exit_codes import ExitCode
 from event_brokers.cli.output import Output
+from event_brokers.cli.stop_signals import Stopped, StopSignals
 from event_brokers.endpoints import DeliveryOptions
 from event_brokers.options import OptionDescription, describe
 from event_brokers.plugins import InstalledPlugin
+from event_brokers.wording import printable
 
 _WIDTH_OF_A_FILE = 160  # columns where standard output is not a terminal
 
 
 @click.command("plugins")
 @takes_output
-def command(output: Output) -> ExitCode:
+def command(output: Output) -> int:
     """List the installed plugins and their options, and say which cannot be used, and why."""
-    installed = plugins.installed()
+    with StopSignals() as signals:
+        installed = _installed(signals)
+    if signals.received is not None:
+        return 128 + signals.received
     output.document |= {
         "plugins": [_document(plugin) for plugin in installed],
         "delivery": msgspec.to_builtins(describe(DeliveryOptions)),
@@ -35,6 +40,15 @@ def command(output: Output) -> ExitCode:
     if not output.as_json:
         _show(installed)
     return ExitCode.EX_OK
+
+
+def _installed(signals: StopSignals) -> Sequence[InstalledPlugin]:
+    """Return what is installed; a signal ends an import that does not, and nothing else."""
+    try:
+        with signals.interruptible():
+            return plugins.installed()
+    except Stopped:
+        return ()
 
 
 def _document(installed: InstalledPlugin) -> dict[str, Any]:
@@ -72,9 +86,10 @@ def _show(installed: Sequence[InstalledPlugin]) -> None:
 
 
 def _described(installed: InstalledPlugin) -> RenderableType:
-    title = f"{installed.type}: {installed.distribution} {installed.version}"
+    title = printable(f"{installed.type}: {installed.distribution} {installed.version}")
     if installed.problem is not None:
-        return Group(title, Padding(f"cannot be used: {installed.problem}", (0, 0, 0, 2)))
+        problem = printable(f"cannot be used: {installed.problem}")
+        return Group(title, Padding(problem, (0, 0, 0, 2)))
     options = _options(installed)
     if not options:
         return Group(title, Padding("does not describe its options", (0, 0, 0, 2)))
@@ -87,5 +102,5 @@ def _table(options: Sequence[OptionDescription]) -> RenderableType:
         table.add_column(heading, overflow="fold")
     for option in options:
         default = "(required)" if option.default is None else option.default
-        table.add_row(option.name, option.type, default, option.text)
+        table.add_row(*map(printable, (option.name, option.type, default, option.text)))
     return Padding(table, (0, 0, 0, 2))

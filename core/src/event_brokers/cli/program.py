@@ -15,6 +15,7 @@ from event_brokers.cli import exit_codes
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output, log_to
 from event_brokers.errors import EventBrokersError
+from event_brokers.wording import name_and_first_line, printable
 
 if TYPE_CHECKING:
     import importlib_metadata
@@ -114,9 +115,9 @@ def _load(entries: Sequence[importlib_metadata.EntryPoint]) -> click.Command:
         return _unusable(entry.name, f"{where} both add the command; uninstall one of them")
     try:
         command = entry.load()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other commands work
-        reason = f"{type(error).__name__}: {error}"
-        return _unusable(entry.name, f"{where} cannot be imported: {reason}", error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the other commands work
+        reason = f"cannot be imported: {printable(name_and_first_line(error))}"
+        return _unusable(entry.name, f"{where} {reason}", error)
     if not isinstance(command, click.Command):
         return _unusable(entry.name, f"{where} gives no click command but {entry.value}")
     return command
@@ -126,7 +127,7 @@ def _distribution(entry: importlib_metadata.EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
-def _unusable(name: str, reason: str, cause: Exception | None = None) -> click.Command:
+def _unusable(name: str, reason: str, cause: BaseException | None = None) -> click.Command:
     """Return a command that says why the real one is missing."""
 
     def complain(words: tuple[str, ...]) -> None:  # noqa: ARG001 - meant for the real one

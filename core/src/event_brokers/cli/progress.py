@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from event_brokers.broker import Status
+from event_brokers.status import Status
 
 
 class Progress(Protocol):

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from event_brokers import endpoints
-from event_brokers.buffer import DeadLetter
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
+from event_brokers.queues.protocol import DeadLetter
+from event_brokers.wording import printable_json, system_reason
 
 if TYPE_CHECKING:
-    from event_brokers.spool import Spool
+    from event_brokers.queues.spool import Spool
 
 STANDARD_OUTPUT = "-"
 
@@ -39,10 +40,10 @@ def command() -> None:
 def status(output: Output, endpoints_file: str) -> ExitCode:
     """Say how many events wait, since when, and how delivery goes."""
     with _opened(output, endpoints_file) as spool:
-        counts, condition = spool.counts(), spool.condition()
+        counts, condition = spool.counts(), spool.right.condition()
         delivers, size = spool.has_deliverer(), spool.bytes_on_disk()
     age = counts.oldest_pending_seconds
-    state = condition.state if condition and delivers else None
+    state = condition.state.value if condition and delivers else None
     last_error = condition.last_error if condition else None
     output.document |= {
         "accepted": counts.accepted,
@@ -95,7 +96,7 @@ def show(output: Output, endpoints_file: str, event_id: str) -> ExitCode:
     body = json.loads((found.event if isinstance(found, DeadLetter) else found).body)
     output.document |= {**described, "body": body}
     output.say(_line(described))
-    output.say(json.dumps(body, indent=2, ensure_ascii=False))
+    output.say_json(json.dumps(body, indent=2, ensure_ascii=False))
     return ExitCode.EX_OK
 
 
@@ -150,11 +151,26 @@ def export(output: Output, endpoints_file: str, file: str) -> ExitCode:
         _new_file(file) as written,
     ):
         for event in chain(events, (letter.event for letter in letters)):
-            written.write(event.body + b"\n")
+            written.write(_for_terminal(event.body) if written.isatty() else event.body)
+            written.write(b"\n")
             count += 1
     output.document["exported"] = count
     if file != STANDARD_OUTPUT:
         output.say(f"{count} events exported")
+    return ExitCode.EX_OK
+
+
+@command.command("forget-places")
+@endpoints_option
+@takes_output
+def forget_places(output: Output, endpoints_file: str) -> ExitCode:
+    """Forget which queues this spool has delivered to, so that a missing one is made anew."""
+    with _opened(output, endpoints_file) as spool:
+        forgotten = sorted(spool.used_places())
+        spool.forget_places()
+    output.document["forgotten"] = forgotten
+    names = f": {', '.join(forgotten)}" if forgotten else ""
+    output.say(f"{len(forgotten)} places forgotten{names}")
     return ExitCode.EX_OK
 
 
@@ -177,8 +193,13 @@ def _new_file(file: str) -> Iterator[BinaryIO]:
         with open(file, "xb", opener=partial(os.open, mode=0o600)) as opened:
             yield opened
     except OSError as error:
-        reason = (error.strerror or "cannot be written").lower()
+        reason = system_reason(error, "cannot be written")
         raise CommandFailed(f"{file}: {reason}", ExitCode.EX_IOERR) from error
+
+
+def _for_terminal(body: bytes) -> bytes:
+    """Return the same JSON, of which nothing plays with a terminal."""
+    return printable_json(body.decode()).encode()
 
 
 def _dead_letter_ids(spool: Spool) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from event_brokers import endpoints
 from event_brokers.cli.arguments import debug_option, endpoints_option, pass_output
-from event_brokers.cli.output import Output
+from event_brokers.cli.output import Output, styled
 from event_brokers.cli.stop_signals import Stopped, StopSignals
 from event_brokers.consumer import DEFAULT_GROUP, Consumer
 from event_brokers.event import ReceivedEvent
@@ -89,12 +89,11 @@ def _as_json(received: ReceivedEvent) -> str:
 def _as_text(received: ReceivedEvent) -> str:
     event = received.event
     if event is None:
-        body = _printable(received.body.decode(errors="backslashreplace"))
-        return click.style(f"{received.origin}: {received.problem}: {body}", fg="red")
+        body = received.body.decode(errors="backslashreplace")
+        return styled(f"{received.origin}: {received.problem}: {body}", fg="red")
     kind = str(event.get("event", "-"))
-    head = f"{_clock(event.get('timestamp'))}  {event.get('sender_id', '-')}  "
-    coloured = click.style(_printable(f"{kind:<8}"), fg=_COLOURS.get(kind, "blue"))
-    return f"{click.style(_printable(head), dim=True)}{coloured}  {_printable(_gist(event))}"
+    head = styled(f"{_clock(event.get('timestamp'))}  {event.get('sender_id', '-')}  ", dim=True)
+    return f"{head}{styled(f'{kind:<8}', fg=_COLOURS.get(kind, 'blue'))}  {styled(_gist(event))}"
 
 
 def _gist(event: dict[str, Any]) -> str:
@@ -117,10 +116,3 @@ def _clock(timestamp: object) -> str:
         return time.strftime("%H:%M:%S", time.localtime(timestamp))
     except (OverflowError, ValueError, OSError):
         return "--:--:--"
-
-
-def _printable(text: str) -> str:
-    # what somebody said must not move the cursor or change the colours of this terminal
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )

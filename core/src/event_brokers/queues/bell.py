@@ -58,4 +58,4 @@ class Bell:
 
 def _shortest(left: float | None, pause: float | None) -> float:
     waits = [seconds for seconds in (left, pause) if seconds is not None]
-    return min(min(waits), _thread.TIMEOUT_MAX) if waits else -1
+    return min(*waits, _thread.TIMEOUT_MAX) if waits else -1

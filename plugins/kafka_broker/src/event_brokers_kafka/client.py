@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from kafka.net.compat import KafkaNetClient
-
-from event_brokers_kafka.addresses import Address
+from event_brokers.plugin.network import Address
+from event_brokers.plugin.tls import client_context
+from event_brokers_kafka.kafka_internals import DIRECT_URL
 from event_brokers_kafka.options import KafkaOptions
-from event_brokers_kafka.sockets import DIRECT_URL
 
-REQUEST_SECONDS = 20.0
+REQUEST_SECONDS = 10.0
 START_SECONDS = 10.0
+
+
+def tls_context(options: KafkaOptions) -> ssl.SSLContext | None:
+    """Return the TLS context for the options; None where `security_protocol` has no TLS.
+
+    Raises:
+        ConfigurationError: a file is missing or is not what it should be.
+    """
+    return client_context(options) if options.uses_tls else None
 
 
 def client_settings(
@@ -43,20 +49,3 @@ def client_settings(
         settings["sasl_plain_username"] = options.sasl_username
         settings["sasl_plain_password"] = options.sasl_password.reveal()
     return settings
-
-
-@contextmanager
-def closed_on_failure() -> Iterator[Callable[..., KafkaNetClient]]:
-    """Hand out what makes a client; close the client, thread and sockets, if the block fails."""
-    clients: list[KafkaNetClient] = []
-
-    def remembered(**settings: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**settings))
-        return clients[-1]
-
-    try:
-        yield remembered
-    except BaseException:
-        for client in clients:
-            client.close()
-        raise

@@ -12,15 +12,16 @@ import kafka
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from event_brokers import BrokerUnavailable, Event
-from event_brokers_kafka import failures
-from event_brokers_kafka.addresses import Address
-from event_brokers_kafka.client import START_SECONDS, client_settings, closed_on_failure
+from event_brokers.plugin.network import Address
+from event_brokers_kafka.client import START_SECONDS, client_settings, tls_context
+from event_brokers_kafka.failures import translate_errors
+from event_brokers_kafka.kafka_internals import close_on_failure, forget_at_exit, stop_sending
 from event_brokers_kafka.options import KafkaOptions
+from event_brokers_kafka.session import Session
 from event_brokers_kafka.sign_in import sign_in, sign_in_to_any
-from event_brokers_kafka.tls import client_context
-from event_brokers_kafka.topic import find_or_make
+from event_brokers_kafka.topic import Topic, find_again, find_or_make
 
-DELIVERY_SECONDS = 30.0
+DELIVERY_SECONDS = 20.0
 CLOSE_SECONDS = 3.0
 # handed over as a batch and flushed at once, so this only keeps the first record from leaving alone
 LINGER_MILLISECONDS = 50
@@ -28,23 +29,32 @@ BATCH_BYTES = 262_144
 # the broker's own limit decides; this is what a request may have at most (socket.request.max.bytes
 # is 100 MiB), less its frame
 MAX_REQUEST_BYTES = 100 * 1024 * 1024 - 65_536
+_ENVIRONMENT = "RASA_ENVIRONMENT"
 
 
-class KafkaConnection:
+class Connection:
     """A producer that is signed in, and whose topic is there.
+
+    It is used up by the first event that fails: kafka-python's producer fails whatever follows,
+    with that same error.
 
     Parameters:
         options: where to, and as who.
+        used: topics in which earlier connections had events confirmed; gains this one's.
 
     Raises:
         ConfigurationError: a person must change something: login, TLS, a missing topic.
         BrokerUnavailable: no broker can be reached now.
     """
 
-    def __init__(self, options: KafkaOptions) -> None:
+    def __init__(self, options: KafkaOptions, used: set[str]) -> None:
         self._options = options
-        self._headers = _environment_headers()
-        self._producer: Any = self._start_producer()
+        self._environment = os.environ.get(_ENVIRONMENT)
+        self._is_used_up = False
+        context = tls_context(options)
+        first = _find_way_in(options, context, used)
+        self._producer: Any = _start_producer(options, context, first)
+        used.add(options.topic)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send the events and wait until every in-sync replica has every one.
@@ -55,25 +65,26 @@ class KafkaConnection:
         Raises:
             RejectedEvents: some are larger than the broker takes.
             ConfigurationError: the user may not write.
-            BrokerUnavailable: not all were confirmed within DELIVERY_SECONDS.
+            BrokerUnavailable: not all were confirmed within DELIVERY_SECONDS, or the connection
+                was used up before.
         """
-        if self._producer is None:
-            self._producer = self._start_producer()
-        pending, errors = self._send(events)
+        if self._is_used_up:
+            raise BrokerUnavailable("an event has failed before; a new connection is needed")
+        pending, refused = self._send(events)
         self._flush()
-        confirmed = _wait(pending, errors)
-        if not errors:
-            return
-        # after an error kafka-python's producer fails whatever follows, with that same error
-        self.close()
-        raise failures.as_publish_error(errors, confirmed, events, self._options)
+        confirmed, failed = _wait(pending)
+        self._is_used_up = bool(failed)
+        if refused or failed:
+            raise translate_errors(
+                {**refused, **failed}, confirmed, events, self._options, self._is_used_up
+            )
 
     def close(self) -> None:
         """Stop the producer, whatever it still has to send, and release thread and sockets."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        _stop(producer)
+        stop_sending(producer)
         try:
             producer.close(timeout=CLOSE_SECONDS)
         except KafkaTimeoutError as error:
@@ -85,21 +96,26 @@ class KafkaConnection:
         by_sender = self._options.partition_by_sender
         stop = _stopper(producer)
         pending: dict[str, Any] = {}
-        errors: dict[str, KafkaError] = {}
+        refused: dict[str, KafkaError] = {}
         for event in events:
             key = event.sender_id.encode() if by_sender and event.sender_id is not None else None
-            headers = [(name, text.encode()) for name, text in event.headers.items()]
             try:
-                future = producer.send(topic, event.body, key, headers + self._headers)
+                future = producer.send(topic, event.body, key, self._headers(event))
             except MessageSizeTooLargeError as error:
-                errors[event.id] = error
+                refused[event.id] = error
                 continue
             except KafkaError as error:
-                errors[event.id] = error
+                refused[event.id] = error
                 break  # what follows must not overtake it
             future.add_errback(stop)
             pending[event.id] = future
-        return pending, errors
+        return pending, refused
+
+    def _headers(self, event: Event) -> list[tuple[str, bytes]]:
+        headers = event.headers
+        if self._environment:
+            headers.setdefault(_ENVIRONMENT, self._environment)
+        return [(name, text.encode()) for name, text in headers.items()]
 
     def _flush(self) -> None:
         try:
@@ -107,60 +123,59 @@ class KafkaConnection:
         except KafkaError:
             return  # the futures say more
 
-    def _start_producer(self) -> Any:
-        options = self._options
-        context = client_context(options)
-        first = self._find_way_in(context)
-        try:
-            with closed_on_failure() as client:
-                producer = kafka.KafkaProducer(
-                    kafka_client=client,
-                    **client_settings(options, context, first),
-                    **_delivery_settings(options),
-                )
-        except KafkaError as error:
-            raise BrokerUnavailable(f"{first} stopped answering") from error
-        # its own exit handler would close it before the core has drained
-        producer._unregister_cleanup()
-        return producer
 
-    def _find_way_in(self, context: ssl.SSLContext | None) -> Address:
-        """Return a broker that lets us in, once the topic and the way to its leaders are sure."""
-        with sign_in_to_any(self._options, context) as session:
-            topic = find_or_make(session, self._options.topic)
-            for leader in topic.leaders:
-                if leader != session.address:
-                    self._make_sure_of_leader(leader, session.address, context)
-            return session.address
-
-    def _make_sure_of_leader(
-        self, leader: Address, named_by: Address, context: ssl.SSLContext | None
-    ) -> None:
-        try:
-            sign_in(leader, self._options, context).close()
-        except BrokerUnavailable as error:
-            raise BrokerUnavailable(
-                f"{error}; {named_by} names it as the topic's broker (advertised.listeners)"
-            ) from error
+def _find_way_in(options: KafkaOptions, context: ssl.SSLContext | None, used: set[str]) -> Address:
+    """Return a broker that lets us in, once the topic and the way to its leaders are sure."""
+    with sign_in_to_any(options, context) as session:
+        topic = _find_topic(session, options.topic, used)
+        for leader in topic.leaders:
+            if leader != session.address:
+                _make_sure_of_leader(leader, session.address, options, context)
+        return session.address
 
 
-def _wait(pending: dict[str, Any], errors: dict[str, KafkaError]) -> list[str]:
-    """Wait for every future; note what failed, return the ids of what was confirmed."""
+def _find_topic(session: Session, name: str, used: set[str]) -> Topic:
+    return find_again(session, name) if name in used else find_or_make(session, name)
+
+
+def _make_sure_of_leader(
+    leader: Address, named_by: Address, options: KafkaOptions, context: ssl.SSLContext | None
+) -> None:
+    try:
+        sign_in(leader, options, context).close()
+    except BrokerUnavailable as error:
+        raise BrokerUnavailable(
+            f"{error}; {named_by} names it as the topic's broker (advertised.listeners)"
+        ) from error
+
+
+def _start_producer(options: KafkaOptions, context: ssl.SSLContext | None, first: Address) -> Any:
+    try:
+        with close_on_failure() as client:
+            producer = kafka.KafkaProducer(
+                kafka_client=client,
+                **client_settings(options, context, first),
+                **_delivery_settings(options),
+            )
+    except KafkaError as error:
+        raise BrokerUnavailable(f"{first} stopped answering") from error
+    forget_at_exit(producer)
+    return producer
+
+
+def _wait(pending: dict[str, Any]) -> tuple[list[str], dict[str, KafkaError]]:
+    """Wait for every future; return the ids of what was confirmed, and why the others were not."""
     deadline = time.monotonic() + DELIVERY_SECONDS
-    confirmed = []
+    confirmed: list[str] = []
+    failed: dict[str, KafkaError] = {}
     for event_id, future in pending.items():
         try:
             future.get(timeout=max(0.0, deadline - time.monotonic()))
         except KafkaError as error:
-            errors[event_id] = error
+            failed[event_id] = error
         else:
             confirmed.append(event_id)
-    return confirmed
-
-
-def _stop(producer: Any) -> None:
-    """Let the producer send nothing more."""
-    producer._sender.force_close()
+    return confirmed, failed
 
 
 def _stopper(producer: Any) -> Callable[[KafkaError], None]:
@@ -171,14 +186,9 @@ def _stopper(producer: Any) -> Callable[[KafkaError], None]:
     """
 
     def stop(_error: KafkaError) -> None:
-        _stop(producer)
+        stop_sending(producer)
 
     return stop
-
-
-def _environment_headers() -> list[tuple[str, bytes]]:
-    environment = os.environ.get("RASA_ENVIRONMENT")
-    return [("RASA_ENVIRONMENT", environment.encode())] if environment else []
 
 
 def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:

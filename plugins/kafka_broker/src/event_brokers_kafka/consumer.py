@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import suppress
@@ -19,13 +18,12 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
-from event_brokers_kafka.client import client_settings, closed_on_failure
+from event_brokers.plugin import logger
+from event_brokers_kafka.client import client_settings, tls_context
+from event_brokers_kafka.kafka_internals import close_on_failure
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
-from event_brokers_kafka.tls import client_context
-from event_brokers_kafka.topic import READ, find_or_make, forbidden
-
-logger = logging.getLogger("event_brokers")
+from event_brokers_kafka.topic import READ, access_error, find_or_make
 
 _POLL_SECONDS = 0.5
 _AT_ONCE = 500
@@ -54,7 +52,7 @@ def consume(options: KafkaOptions, group: str | None, from_start: bool) -> Recei
     try:
         yield from _read(consumer, positions)
     except KafkaError as error:
-        raise _meaning(error, options, group) from error
+        raise _translate_error(error, options, group) from error
     finally:
         if positions is not None:
             with suppress(KafkaError):  # what it could not commit comes again
@@ -69,7 +67,7 @@ def _read(consumer: Any, positions: _Positions | None) -> Received:
             positions.settle(records)
         for partition, batch in records.items():
             for record in batch:
-                yield _received(record)
+                yield _to_event(record)
                 if positions is not None:
                     positions.acknowledge(partition, record.offset)
         if positions is not None:
@@ -130,12 +128,12 @@ class _Positions:
 
 
 def _start(options: KafkaOptions, group: str | None, from_start: bool) -> Any:
-    context = client_context(options)
+    context = tls_context(options)
     with sign_in_to_any(options, context) as session:
         topic = find_or_make(session, options.topic, READ)
         first = session.address
     try:
-        with closed_on_failure() as client:
+        with close_on_failure() as client:
             consumer = kafka.KafkaConsumer(
                 group_id=group,
                 enable_auto_commit=False,
@@ -160,7 +158,7 @@ def _take_all(consumer: Any, topic: str, count: int) -> None:
         consumer.position(partition)  # what is published from now on is new
 
 
-def _received(record: Any) -> ReceivedEvent:
+def _to_event(record: Any) -> ReceivedEvent:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     return ReceivedEvent.from_body(
         record.value or b"",
@@ -170,7 +168,7 @@ def _received(record: Any) -> ReceivedEvent:
     )
 
 
-def _meaning(
+def _translate_error(
     error: KafkaError, options: KafkaOptions, group: str | None
 ) -> ConfigurationError | BrokerUnavailable:
     where = ", ".join(map(str, options.addresses))
@@ -180,5 +178,5 @@ def _meaning(
             f"'{group}'; grant Read on the group"
         )
     if isinstance(error, TopicAuthorizationFailedError):
-        return forbidden(options.topic, where, READ)
+        return access_error(options.topic, where, READ)
     return BrokerUnavailable(f"{where}: the consumer failed with {type(error).__name__}")

@@ -21,18 +21,19 @@ from kafka.errors import (
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents
 from event_brokers_kafka.options import KafkaOptions
-from event_brokers_kafka.topic import forbidden
+from event_brokers_kafka.topic import access_error
 
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _REFUSALS = (*_TOO_LARGE, InvalidRecordError)
 _NOT_ENOUGH_REPLICAS = (NotEnoughReplicasError, NotEnoughReplicasAfterAppendError)
 
 
-def as_publish_error(
+def translate_errors(
     errors: Mapping[str, KafkaError],
     confirmed: Sequence[str],
     events: Sequence[Event],
     options: KafkaOptions,
+    reconnect: bool,
 ) -> RejectedEvents | ConfigurationError | BrokerUnavailable:
     """Return the error to raise for a batch that was not confirmed as a whole.
 
@@ -42,10 +43,12 @@ def as_publish_error(
         confirmed: ids of the events that were confirmed.
         events: the batch.
         options: what to name in the sentence.
+        reconnect: whether the connection is used up.
     """
     refused = [event for event in events if isinstance(errors.get(event.id), _REFUSALS)]
     if refused:
-        return _rejected(refused, errors, confirmed)
+        reasons = _reasons_of_single_events(refused, errors)
+        return RejectedEvents(reasons, confirmed=confirmed, reconnect=reconnect)
     causes = [error for error in errors.values() if not isinstance(error, IllegalStateError)]
     cause = causes[0] if causes else next(iter(errors.values()))
     failure = _batch_failure(cause, len(events) - len(confirmed), options)
@@ -54,22 +57,21 @@ def as_publish_error(
     return failure
 
 
-def _rejected(
-    refused: Sequence[Event], errors: Mapping[str, KafkaError], confirmed: Sequence[str]
-) -> RejectedEvents:
+def _reasons_of_single_events(
+    refused: Sequence[Event], errors: Mapping[str, KafkaError]
+) -> dict[str, str]:
     # one error for several events: the broker refused their batch and did not say which it meant
     times = Counter(id(errors[event.id]) for event in refused)
-    reasons = {
+    return {
         event.id: _reason(errors[event.id], event)
         for event in refused
         if times[id(errors[event.id])] == 1
     }
-    return RejectedEvents(reasons, confirmed=confirmed)
 
 
 def _reason(error: KafkaError, event: Event) -> str:
     if isinstance(error, _TOO_LARGE):
-        return f"{len(event.body)} bytes are more than the broker takes"
+        return f"{event.size} bytes are more than the broker takes"
     return "the topic does not take this event; a compacted topic takes none without sender_id"
 
 
@@ -78,7 +80,7 @@ def _batch_failure(
 ) -> ConfigurationError | BrokerUnavailable:
     where = ", ".join(map(str, options.addresses))
     if isinstance(error, TopicAuthorizationFailedError):
-        return forbidden(options.topic, where)
+        return access_error(options.topic, where)
     # of InitProducerId kafka-python keeps only the text
     if ClusterAuthorizationFailedError.__name__ in f"{type(error).__name__} {error}":
         return ConfigurationError(

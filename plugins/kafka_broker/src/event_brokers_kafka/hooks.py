@@ -1,4 +1,4 @@
-"""The hooks that the core calls; the entry point `kafka`."""
+"""What the core calls: the hooks of `type: kafka`."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Iterator, Sequence
 
 from event_brokers import Event, ReceivedEvent, hookimpl
 from event_brokers_kafka import consumer
-from event_brokers_kafka.connection import KafkaConnection
+from event_brokers_kafka.connection import Connection
 from event_brokers_kafka.inspection import inspect
 from event_brokers_kafka.options import KafkaOptions
 
 
 @hookimpl
-def options() -> type[KafkaOptions]:
-    """Return the class of this plugin's options."""
-    return KafkaOptions
-
-
-@hookimpl
-def connect(options: KafkaOptions) -> KafkaConnection:
+def connect(options: KafkaOptions, used: set[str]) -> Connection:
     """Sign in, make sure of the topic, and return a producer that is ready."""
-    return KafkaConnection(options)
+    return Connection(options, used)
 
 
 @hookimpl
-def publish(connection: KafkaConnection, events: Sequence[Event]) -> None:
+def publish(connection: Connection, events: Sequence[Event]) -> None:
     """Send the batch and wait until every in-sync replica has every event."""
     connection.publish(events)
 
 
 @hookimpl
-def close(connection: KafkaConnection) -> None:
+def close(connection: Connection) -> None:
     """Release the producer's thread and sockets."""
     connection.close()
+
+
+@hookimpl(specname="options")
+def options_class() -> type[KafkaOptions]:
+    """Return the options class."""
+    return KafkaOptions
 
 
 @hookimpl

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from event_brokers_kafka.client import tls_context
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
-from event_brokers_kafka.tls import client_context
 from event_brokers_kafka.topic import Topic, find
 
 
@@ -15,12 +15,16 @@ def inspect(options: KafkaOptions) -> list[str]:
         ConfigurationError: a person must change something.
         BrokerUnavailable: no broker can be reached.
     """
-    with sign_in_to_any(options, client_context(options)) as session:
+    with sign_in_to_any(options, tls_context(options)) as session:
         topic = find(session, options.topic)
-        return [f"connected to {session.address} {_manner(options)}", _topic_sentence(topic)]
+        return [
+            f"connected to {session.address} {describe_login(options)}",
+            describe_topic(topic),
+        ]
 
 
-def _manner(options: KafkaOptions) -> str:
+def describe_login(options: KafkaOptions) -> str:
+    """Return as who we speak to the broker, and how."""
     user = (
         f"as {options.sasl_username} by {options.sasl_mechanism}"
         if options.uses_sasl
@@ -33,7 +37,8 @@ def _manner(options: KafkaOptions) -> str:
     return f"{user}, TLS {check} hostname check{certificate}"
 
 
-def _topic_sentence(topic: Topic) -> str:
+def describe_topic(topic: Topic) -> str:
+    """Return whether the topic is there, or will be made."""
     if topic.is_missing:
         return (
             f"topic '{topic.name}' is missing; it is made at the first connect, "

@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from event_brokers import Options, Secret
-from event_brokers_kafka import addresses
-from event_brokers_kafka.addresses import Address
+from event_brokers import Secret
+from event_brokers.plugin.network import Address
+from event_brokers.plugin.tls import TlsOptions
+from event_brokers_kafka.address import parse
 
 SecurityProtocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -21,7 +22,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 
 
-class KafkaOptions(Options, frozen=True, kw_only=True):
+class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     """The options of type `kafka`."""
 
     synonyms: ClassVar[Mapping[str, str]] = {
@@ -32,6 +33,8 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
     superseded: ClassVar[Mapping[str, str]] = {
         "queue_size": "has no effect: events wait in the queue that delivery.max_pending bounds",
     }
+    place: ClassVar[tuple[str, ...]] = ("url", "topic")
+    port_option: ClassVar[str] = "url"
 
     url: Annotated[
         str | list[str],
@@ -54,22 +57,6 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
     ] = "PLAIN"
     sasl_username: Annotated[str | None, Meta(description="user")] = None
     sasl_password: Annotated[Secret | None, Meta(description="the user's password")] = None
-    ssl_cafile: Annotated[
-        str | None,
-        Meta(description="PEM file of the authorities to trust; the system's where not given"),
-    ] = None
-    ssl_certfile: Annotated[
-        str | None, Meta(description="PEM file of the client's certificate, and its chain")
-    ] = None
-    ssl_keyfile: Annotated[
-        str | None, Meta(description="PEM file of the client's key; in ssl_certfile if not given")
-    ] = None
-    ssl_password: Annotated[
-        Secret | None, Meta(description="password of an encrypted client key")
-    ] = None
-    ssl_check_hostname: Annotated[
-        bool, Meta(description="whether the broker's certificate must be for the host's name")
-    ] = True
     compression_type: Annotated[
         CompressionType, Meta(description="codec of the batches; all but gzip need a package")
     ] = "none"
@@ -84,7 +71,7 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
     @property
     def addresses(self) -> list[Address]:
         """The brokers to ask first."""
-        return addresses.parse(self.url)
+        return parse(self.url)
 
     @property
     def protocol(self) -> SecurityProtocol:
@@ -105,7 +92,7 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
 
     def _check_url(self) -> None:
         try:
-            addresses.parse(self.url)
+            parse(self.url)
         except ValueError as error:
             raise ValueError(f"url: {error}") from error
 
@@ -132,16 +119,16 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
         if not self.uses_tls:
             for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"):
                 self._refuse_unused(name, "SSL")
-            return
-        if self.ssl_certfile is None:
-            for name in ("ssl_keyfile", "ssl_password"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name}: has no effect without ssl_certfile; give both")
+            if self.require_tls:
+                raise ValueError(f"require_tls: there is no TLS {self._mismatch('SSL')}")
+        self.refuse_key_without_certificate()
 
     def _refuse_unused(self, name: str, word: Literal["SASL", "SSL"]) -> None:
         # whoever wrote it counts on the protection: going on without it would be silent
-        if getattr(self, name) is None:
-            return
+        if getattr(self, name) is not None:
+            raise ValueError(f"{name}: has no effect {self._mismatch(word)}, or take {name} out")
+
+    def _mismatch(self, word: Literal["SASL", "SSL"]) -> str:
         stronger = {
             ("PLAINTEXT", "SASL"): "SASL_PLAINTEXT or SASL_SSL",
             ("SSL", "SASL"): "SASL_SSL",
@@ -149,10 +136,7 @@ class KafkaOptions(Options, frozen=True, kw_only=True):
             ("SASL_PLAINTEXT", "SSL"): "SASL_SSL",
         }[(self.protocol, word)]
         given = "" if self.security_protocol else ", which holds where none is given"
-        raise ValueError(
-            f"{name}: has no effect with security_protocol {self.protocol}{given}; "
-            f"give security_protocol {stronger}, or take {name} out"
-        )
+        return f"with security_protocol {self.protocol}{given}; give security_protocol {stronger}"
 
     def _check_compression(self) -> None:
         package = _CODEC_PACKAGES.get(self.compression_type)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from event_brokers import EventBroker
-from event_brokers.endpoints import settings_for
+from event_brokers.plugin import settings_for
 
 
 class KafkaProducer(EventBroker):

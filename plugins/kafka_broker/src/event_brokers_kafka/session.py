@@ -19,8 +19,8 @@ from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 
 from event_brokers import BrokerUnavailable, ConfigurationError
-from event_brokers_kafka import tls
-from event_brokers_kafka.addresses import Address
+from event_brokers.plugin.network import Address, connection_problem
+from event_brokers.plugin.tls import handshake_problem
 from event_brokers_kafka.options import KafkaOptions
 
 CONNECT_SECONDS = 5.0
@@ -120,7 +120,7 @@ class Session:
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
-                raise self._failure(error) from error
+                raise self._translate_error(error) from error
             raise
 
     def _send(self, data: bytes, deadline: float) -> None:
@@ -130,14 +130,14 @@ class Session:
         except ConnectionError:
             return  # the broker may have said why: the next read tells
         except OSError as error:
-            raise self._failure(error) from error
+            raise self._translate_error(error) from error
 
     def _receive(self, deadline: float) -> list[Any]:
         try:
             self._set_timeout(deadline)
             data = self._socket.recv(_READ_BYTES)
         except OSError as error:
-            raise self._failure(error) from error
+            raise self._translate_error(error) from error
         if not data:
             raise ConnectionClosed
         if data.startswith(_TLS_ALERT):
@@ -156,33 +156,24 @@ class Session:
         # nought would make the socket non-blocking
         self._socket.settimeout(max(0.001, deadline - time.monotonic()))
 
-    def _failure(self, error: OSError) -> Exception:
-        if isinstance(error, TimeoutError):
-            return BrokerUnavailable(f"{self.address} does not answer")
+    def _translate_error(self, error: OSError) -> Exception:
         if isinstance(error, (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
             return ConnectionClosed()
-        if isinstance(error, ssl.SSLError):
-            return tls.failure(error, self.address, self._options)
-        return BrokerUnavailable(f"{self.address} cannot be reached: {_reason(error)}")
+        problem = handshake_problem(error, str(self.address), self._options)
+        if problem is not None:
+            return ConfigurationError(problem)
+        return _unavailable(error, self.address)
 
 
 def _connect(address: Address) -> socket.socket:
     try:
-        return socket.create_connection(address, CONNECT_SECONDS)
-    except socket.gaierror as error:
-        raise BrokerUnavailable(f"no address found for host '{address.host}'") from error
-    except UnicodeError as error:
-        raise BrokerUnavailable(f"'{address.host}' cannot be the name of a host") from error
-    except ConnectionRefusedError as error:
-        raise BrokerUnavailable(f"{address} refused the connection") from error
-    except TimeoutError as error:
-        raise BrokerUnavailable(f"{address} does not answer") from error
-    except OSError as error:
-        raise BrokerUnavailable(f"{address} cannot be reached: {_reason(error)}") from error
+        return socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+    except (OSError, UnicodeError) as error:
+        raise _unavailable(error, address) from error
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+def _unavailable(error: OSError | UnicodeError, address: Address) -> BrokerUnavailable:
+    return BrokerUnavailable(connection_problem(error, address) or type(error).__name__)
 
 
 def _api_versions_request(version: int) -> ApiVersionsRequest:

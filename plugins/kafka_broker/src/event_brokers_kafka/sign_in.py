@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from typing import NoReturn
 
-from kafka.net.sasl import get_sasl_mechanism
 from kafka.protocol.metadata import MetadataRequest
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
 from event_brokers import BrokerUnavailable, ConfigurationError
-from event_brokers_kafka.addresses import Address
+from event_brokers.plugin.network import Address
+from event_brokers.plugin.tls import warn_of_plain_password
+from event_brokers_kafka.kafka_internals import get_sasl_mechanism
+from event_brokers_kafka.log_redaction import redact_logs
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.session import ConnectionClosed, Session
 
@@ -29,6 +31,7 @@ def sign_in_to_any(options: KafkaOptions, context: ssl.SSLContext | None) -> Ses
         ConfigurationError: a broker does not let us in; says what a person must change.
         BrokerUnavailable: none can be reached; says of each why.
     """
+    redact_logs()  # nothing is said to a broker before
     problems = []
     for address in options.addresses:
         try:
@@ -81,6 +84,8 @@ def _log_in(session: Session, options: KafkaOptions) -> None:
             f"event_broker.sasl_mechanism: '{session.address}' does not take "
             f"{options.sasl_mechanism}; it takes {', '.join(answer.mechanisms)}"
         )
+    if options.sasl_mechanism == "PLAIN" and not options.uses_tls:
+        warn_of_plain_password("kafka", session.address, "give security_protocol SASL_SSL")
     _prove_password(session, options)
 
 

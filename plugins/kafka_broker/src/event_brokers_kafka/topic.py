@@ -9,7 +9,7 @@ from kafka.errors import for_code
 from kafka.protocol.metadata import MetadataRequest
 
 from event_brokers import BrokerUnavailable, ConfigurationError
-from event_brokers_kafka.addresses import Address
+from event_brokers.plugin.network import Address
 from event_brokers_kafka.session import ConnectionClosed, Session
 
 CREATION_SECONDS = 5.0
@@ -89,23 +89,56 @@ def find_or_make(session: Session, name: str, right: Right = WRITE) -> Topic:
         ConfigurationError: it is missing and this broker makes none, or the right is missing.
         BrokerUnavailable: no partition has a leader, or the broker does not answer.
     """
-    deadline = time.monotonic() + CREATION_SECONDS
-    while True:
-        topic = _ask(session, _request(name, allow_auto_topic_creation=True))
-        _refuse_forbidden(session, topic, right)
-        if topic.is_ready:
-            return topic
-        if time.monotonic() > deadline:
-            break
-        time.sleep(_POLL_SECONDS)
+    topic = _wait_for(session, _request(name, allow_auto_topic_creation=True), right)
     if topic.is_missing:
         raise ConfigurationError(
             f"event_broker.topic: '{name}' does not exist, and '{session.address}' makes no "
-            f"topics by itself; kafka-topics.sh --bootstrap-server {session.address} --create "
-            f"--topic {name}"
+            f"topics by itself; {_how_to_make(session, name)}"
         )
+    return _refuse_unready(session, topic)
+
+
+def find_again(session: Session, name: str) -> Topic:
+    """Return a topic that has confirmed events before; it is never made anew.
+
+    Parameters:
+        session: with a broker that has let us in.
+        name: the topic's.
+
+    Raises:
+        ConfigurationError: it is missing, and what it held with it, or the right is missing.
+        BrokerUnavailable: no partition has a leader, or the broker does not answer.
+    """
+    topic = _wait_for(session, _request(name, allow_auto_topic_creation=False), WRITE)
+    if topic.is_missing:
+        raise ConfigurationError(
+            f"event_broker.topic: '{name}' has confirmed events and is now missing at "
+            f"'{session.address}'; events are kept and no new topic is made: bring it back, "
+            f"or {_how_to_make(session, name)}"
+        )
+    return _refuse_unready(session, topic)
+
+
+def _wait_for(session: Session, request: MetadataRequest, right: Right) -> Topic:
+    """Return the topic when it is ready, or as it is when the time is over."""
+    deadline = time.monotonic() + CREATION_SECONDS
+    while True:
+        topic = _ask(session, request)
+        _refuse_forbidden(session, topic, right)
+        if topic.is_ready or time.monotonic() > deadline:
+            return topic
+        time.sleep(_POLL_SECONDS)
+
+
+def _refuse_unready(session: Session, topic: Topic) -> Topic:
+    if topic.is_ready:
+        return topic
     reason = _in_words(topic.error_code) if topic.error_code else "no partition has a leader"
-    raise BrokerUnavailable(f"topic '{name}' at {session.address} takes no events: {reason}")
+    raise BrokerUnavailable(f"topic '{topic.name}' at {session.address} takes no events: {reason}")
+
+
+def _how_to_make(session: Session, name: str) -> str:
+    return f"kafka-topics.sh --bootstrap-server {session.address} --create --topic {name}"
 
 
 def _request(name: str, *, allow_auto_topic_creation: bool) -> MetadataRequest:
@@ -141,14 +174,14 @@ def _ask(session: Session, request: MetadataRequest) -> Topic:
 def _refuse_forbidden(session: Session, topic: Topic, right: Right) -> None:
     is_missing = not topic.error_code and right.code not in topic.operations
     if is_missing or topic.error_code == _TOPIC_AUTHORIZATION_FAILED:
-        raise forbidden(topic.name, session.address, right)
+        raise access_error(topic.name, session.address, right)
     if topic.error_code == _INVALID_TOPIC:
         raise ConfigurationError(
             f"event_broker.topic: '{session.address}' does not take '{topic.name}' as a name"
         )
 
 
-def forbidden(name: str, where: Any, right: Right = WRITE) -> ConfigurationError:
+def access_error(name: str, where: Any, right: Right = WRITE) -> ConfigurationError:
     """Return the error for a topic with which the user may not do what is needed.
 
     Parameters:

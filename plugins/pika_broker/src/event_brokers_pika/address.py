@@ -9,8 +9,8 @@ _FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
 
 
 @dataclass(frozen=True)
-class Address:
-    """What a URL says; None where it says nothing.
+class Url:
+    """What a host, host:port or URL says; None where it says nothing.
 
     Attributes:
         host: name or IP address, an IPv6 address without its brackets.
@@ -29,7 +29,7 @@ class Address:
     scheme: str | None = None
 
 
-def parse(text: str) -> Address:
+def parse(text: str) -> Url:
     """Return what a host, host:port or URL stands for, as RabbitMQ's URI specification has it.
 
     Parameters:
@@ -46,13 +46,13 @@ def parse(text: str) -> Address:
         # no cause: its text may show the URL with its password
         raise ValueError(f"host or port cannot be read; {_FORM}") from None
     _refuse_unusable(text, url, port)
-    return Address(
+    return Url(
         host=unquote(url.hostname or ""),
         port=port,
-        username=_decoded(url.username),
-        password=_decoded(url.password),
+        username=_decode(url.username),
+        password=_decode(url.password),
         # no path and an empty path are both the default virtual host, and / is written %2F
-        virtual_host=_decoded(url.path[1:] or None),
+        virtual_host=_decode(url.path[1:] or None),
         scheme=url.scheme if has_scheme else None,
     )
 
@@ -74,5 +74,5 @@ def _refuse_unusable(text: str, url: SplitResult, port: int | None) -> None:
         raise ValueError(f"host or port cannot be read; {_FORM}")
 
 
-def _decoded(part: str | None) -> str | None:
+def _decode(part: str | None) -> str | None:
     return None if part is None else unquote(part)

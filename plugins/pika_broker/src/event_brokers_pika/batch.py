@@ -8,7 +8,8 @@ from typing import Any
 
 from pika import spec
 
-from event_brokers import BrokerUnavailable, Event
+from event_brokers import BrokerUnavailable, ConfigurationError, Event
+from event_brokers_pika.options import PikaOptions
 
 
 class Batch:
@@ -38,41 +39,52 @@ class Batch:
         return self._acknowledged - self._returned.keys()
 
     def fail(self, failure: BaseException) -> None:
-        """Nothing more will be said of this batch."""
-        self.failure = failure
-        self.done.set()
+        """End the batch, if it has not ended: nothing more will be said of it."""
+        if not self.done.is_set():
+            self.failure = failure
+            self.done.set()
 
-    def returned(self, event_id: str, reason: str) -> None:
-        """RabbitMQ found no queue for an event; it says so before it confirms the event."""
+    def note_return(self, event_id: str, reason: str) -> None:
+        """Note that RabbitMQ found no queue for an event; it says so before the confirm."""
         self._returned[event_id] = reason
 
-    def answered(self, method: Any) -> None:
-        """RabbitMQ has acknowledged or refused an event, or all up to it."""
+    def note_answer(self, method: Any) -> None:
+        """Note that RabbitMQ has acknowledged or refused an event, or all up to it."""
         answered = self._acknowledged if isinstance(method, spec.Basic.Ack) else self._refused
-        for tag in self._tags(method):
+        for tag in self._find_tags(method):
             answered.add(self.unconfirmed.pop(tag))
         if not self.unconfirmed:
             self.done.set()
 
-    def raise_for_undelivered(self) -> None:
+    def raise_for_undelivered(self, options: PikaOptions) -> None:
         """Return if every event is in a queue.
 
+        Parameters:
+            options: the options of `type: pika`.
+
         Raises:
+            ConfigurationError: no queue is bound to the exchange, and none is to be bound by us.
             BrokerUnavailable: RabbitMQ returned or refused some of them.
         """
+        if self._returned and options.exchange and not options.declare:
+            raise ConfigurationError(
+                f"event_broker.exchange_name: no queue is bound to '{options.exchange}', and "
+                "declare is false; bind one there, or take declare: false out",
+                self.confirmed,
+            )
         if self._returned:
             reason = next(iter(self._returned.values()))
             raise BrokerUnavailable(
-                f"RabbitMQ returned {_events(len(self._returned))}: {reason}", self.confirmed
+                f"RabbitMQ returned {_count_events(len(self._returned))}: {reason}", self.confirmed
             )
         if self._refused:
             raise BrokerUnavailable(
-                f"RabbitMQ refuses {_events(len(self._refused))} (nack); "
+                f"RabbitMQ refuses {_count_events(len(self._refused))} (nack); "
                 "the queue may have reached its max-length",
                 self.confirmed,
             )
 
-    def _tags(self, method: Any) -> list[int]:
+    def _find_tags(self, method: Any) -> list[int]:
         if not method.multiple:
             return [method.delivery_tag] if method.delivery_tag in self.unconfirmed else []
         tags = []
@@ -83,5 +95,5 @@ class Batch:
         return tags
 
 
-def _events(count: int) -> str:
+def _count_events(count: int) -> str:
     return "1 event" if count == 1 else f"{count} events"

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
-from event_brokers import ReceivedEvent
-from event_brokers_pika.group import source
+from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
+from event_brokers_pika.consuming_channel import Message
+from event_brokers_pika.group import Source, find_source
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.parameters import parameters
-from event_brokers_pika.subscription import Message, Subscription
+from event_brokers_pika.places import list_places
+from event_brokers_pika.session import open_session
+from event_brokers_pika.subscription import Subscription
 from event_brokers_pika.topology import prepare
 
 _WAIT_SECONDS = 0.5
 
 
-def received(
+def consume(
     options: PikaOptions, group: str | None, from_start: bool
 ) -> Generator[ReceivedEvent | None, None, None]:
-    """Yield what arrives, for ever; None where nothing does for half a second.
+    """Yield what arrives, for ever, and None where nothing does for half a second.
 
     Being asked for the next one acknowledges the event before; being closed does not, and leaves
     it at its place in the queue.
@@ -29,26 +31,50 @@ def received(
         from_start: of no effect for a group: a queue begins with the oldest that nobody took.
 
     Raises:
-        ConfigurationError: a person must change something.
-        BrokerUnavailable: RabbitMQ cannot be reached now, or the queue is gone.
+        ConfigurationError: a person must change something, or make a queue that is gone.
+        BrokerUnavailable: RabbitMQ cannot be reached now.
     """
-    wanted = source(options, group, from_start)
-    with closing(Subscription(parameters(options), wanted)) as subscription:
+    source = find_source(options, group, from_start)
+    with closing(Subscription(options, source)) as subscription:
         # connected first, with turns in which a consumer can be closed: to prepare has none
         while not subscription.is_open(_WAIT_SECONDS):
             yield None
-        prepare(options, [wanted.queue] if wanted.queue else [])
+        _prepare_source(options, source, used=set())
         subscription.start()
-        while True:
-            message = subscription.next(_WAIT_SECONDS)
-            if message is None:
-                yield None
-                continue
-            yield _event(message, wanted.origin)
-            subscription.acknowledge(message)
+        try:
+            yield from _receive(subscription, source)
+        except BrokerUnavailable:
+            if subscription.is_cancelled:
+                # the queue was deleted, or its node has ended: the first takes a person
+                places = list_places(options, source.queues)
+                _prepare_source(options, source, used={str(place) for place in places})
+            raise
 
 
-def _event(message: Message, origin: str) -> ReceivedEvent:
+def _receive(
+    subscription: Subscription, source: Source
+) -> Generator[ReceivedEvent | None, None, None]:
+    while True:
+        message = subscription.next(_WAIT_SECONDS)
+        if message is None:
+            yield None
+            continue
+        yield _make_event(message, source.origin)
+        subscription.acknowledge(message)
+
+
+def _prepare_source(options: PikaOptions, source: Source, used: set[str]) -> None:
+    with open_session(options) as session:
+        prepare(session, options, source.queues, used)
+        if source.queue is not None and session.is_stream(source.queue):
+            raise ConfigurationError(
+                f"event_broker.queue: '{source.queue}' is a stream, and no position in a stream is "
+                "kept yet; consume from a classic or quorum queue that is bound beside it, or with "
+                "a client for streams"
+            )
+
+
+def _make_event(message: Message, origin: str) -> ReceivedEvent:
     id_, headers = message.properties.message_id, message.properties.headers or {}
     return ReceivedEvent.from_body(
         message.body,

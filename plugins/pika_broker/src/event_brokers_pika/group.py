@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from event_brokers import ConfigurationError
-from event_brokers.consumer import DEFAULT_GROUP
+from event_brokers.plugin import DEFAULT_GROUP
 from event_brokers_pika.options import SHORT_STRING_BYTES, PikaOptions
 
 
@@ -22,12 +22,17 @@ class Source:
     exchange: str
 
     @property
+    def queues(self) -> list[str]:
+        """The queue that has to be there before; none where it is one of its own."""
+        return [] if self.queue is None else [self.queue]
+
+    @property
     def origin(self) -> str:
         """Where an event of this source stood, in words."""
         return f"exchange '{self.exchange}'" if self.queue is None else f"queue '{self.queue}'"
 
 
-def source(options: PikaOptions, group: str | None, from_start: bool) -> Source:
+def find_source(options: PikaOptions, group: str | None, from_start: bool) -> Source:
     """Return what a group takes its events from.
 
     Parameters:
@@ -39,7 +44,7 @@ def source(options: PikaOptions, group: str | None, from_start: bool) -> Source:
         ConfigurationError: RabbitMQ cannot give that group what it asks for.
     """
     if group is None:
-        return _looking(options, from_start)
+        return _find_source_to_look_on(options, from_start)
     if not group or len(group.encode()) > SHORT_STRING_BYTES:
         raise ConfigurationError(
             f"group: is the name of a queue of 'pika', of 1 to {SHORT_STRING_BYTES} bytes"
@@ -54,7 +59,7 @@ def source(options: PikaOptions, group: str | None, from_start: bool) -> Source:
     return Source(group, options.exchange)
 
 
-def _looking(options: PikaOptions, from_start: bool) -> Source:
+def _find_source_to_look_on(options: PikaOptions, from_start: bool) -> Source:
     if from_start:
         raise ConfigurationError(
             "from_start: RabbitMQ keeps nothing that was delivered, so without a group there is "
@@ -65,5 +70,10 @@ def _looking(options: PikaOptions, from_start: bool) -> Source:
             "event_broker.exchange_name: without an exchange, consuming from the queue "
             f"'{options.queues[0]}' would take events away from its real consumer; "
             f"name an exchange, or take them: tail with --take, as the group '{DEFAULT_GROUP}'"
+        )
+    if not options.declare:
+        raise ConfigurationError(
+            "event_broker.declare: is false, and looking on takes a queue of its own, which ends "
+            "with it; take declare: false out, or take the events: tail with --take"
         )
     return Source(None, options.exchange)

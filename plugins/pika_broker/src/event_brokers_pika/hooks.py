@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from event_brokers import Event, ReceivedEvent, hookimpl
+from event_brokers_pika import consumer
 from event_brokers_pika.connection import Connection
-from event_brokers_pika.consumer import received
+from event_brokers_pika.inspection import inspect
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.topology import look, prepare
+from event_brokers_pika.session import open_session
+from event_brokers_pika.topology import prepare
 
 
 @hookimpl
-def connect(options: PikaOptions) -> Connection:
-    """Connect to RabbitMQ, and make the queues where they are missing."""
-    prepare(options, options.queues)
-    return Connection(options)
+def connect(options: PikaOptions, used: set[str]) -> Connection:
+    """Connect to RabbitMQ, and make the queues where they are missing and may be made."""
+    with open_session(options) as session:
+        prepare(session, options, options.queues, used)
+    return Connection(options, used)
 
 
 @hookimpl
@@ -39,7 +42,7 @@ def options_class() -> type[PikaOptions]:
 @hookimpl
 def check(options: PikaOptions) -> Sequence[str]:
     """Look at RabbitMQ and the queues, and change nothing."""
-    return look(options)
+    return inspect(options)
 
 
 @hookimpl
@@ -47,4 +50,4 @@ def consume(
     options: PikaOptions, group: str | None, from_start: bool
 ) -> Iterator[ReceivedEvent | None]:
     """Yield what arrives in the queue of the group, and acknowledge it."""
-    return received(options, group, from_start)
+    return consumer.consume(options, group, from_start)

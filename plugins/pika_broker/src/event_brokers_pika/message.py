@@ -10,7 +10,7 @@ from event_brokers_pika.options import SHORT_STRING_BYTES
 _PERSISTENT = 2
 
 
-def properties(event: Event, environment: str | None) -> pika.BasicProperties:
+def make_properties(event: Event, environment: str | None) -> pika.BasicProperties:
     """Return what travels beside the body.
 
     Parameters:
@@ -21,21 +21,21 @@ def properties(event: Event, environment: str | None) -> pika.BasicProperties:
         content_type="application/json",
         delivery_mode=_PERSISTENT,
         message_id=event.id,
-        type=_short(event.type),
-        timestamp=_seconds(event.timestamp),
-        app_id=_short(environment),
+        type=_limit(event.type),
+        timestamp=_count_seconds(event.timestamp),
+        app_id=_limit(environment),
         headers=event.headers,
     )
 
 
-def _short(text: str | None) -> str | None:
+def _limit(text: str | None) -> str | None:
     # the header event_type carries what an AMQP short string cannot
     if text is None or len(text.encode()) > SHORT_STRING_BYTES:
         return None
     return text
 
 
-def _seconds(timestamp: float | None) -> int | None:
+def _count_seconds(timestamp: float | None) -> int | None:
     # RabbitMQ's clients read AMQP's unsigned 64 bits as a signed number
     if timestamp is None or not 0 <= timestamp < 2**63:
         return None

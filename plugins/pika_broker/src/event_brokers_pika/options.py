@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from event_brokers import Options, Secret, SecretUrl
-from event_brokers_pika.address import Address, parse
+from event_brokers import Secret, SecretUrl
+from event_brokers.plugin.tls import TlsOptions
+from event_brokers_pika.address import Url, parse
 
 DEFAULT_EXCHANGE = "rasa-exchange"
 SHORT_STRING_BYTES = 255  # AMQP 0-9-1, section 4.2.5.3
+_QUEUE_TYPE = "x-queue-type"
 
 
-class PikaOptions(Options, frozen=True, kw_only=True):
+class PikaOptions(TlsOptions, frozen=True, kw_only=True):
     """The options of `type: pika`."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"host": "url", "queues": "queue"}
+    place: ClassVar[tuple[str, ...]] = ("url", "port", "virtual_host", "exchange_name", "queue")
     superseded: ClassVar[Mapping[str, str]] = {
         "should_keep_unpublished_messages": (
             "has no effect; events that wait are always kept, up to delivery.max_pending"
@@ -50,6 +53,17 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         str | None,
         Meta(description=f"fanout exchange; {DEFAULT_EXCHANGE} where there are several queues"),
     ] = None
+    declare: Annotated[
+        bool, Meta(description="whether queues, exchange and bindings that are missing are made")
+    ] = True
+    queue_type: Annotated[
+        Literal["classic", "quorum"] | None,
+        Meta(description="type of the queues that are made; the virtual host's unless given"),
+    ] = None
+    queue_arguments: Annotated[
+        dict[str, str | bool | int | float] | None,
+        Meta(description="further arguments of the queues that are made: {x-max-length: 1000}"),
+    ] = None
     heartbeat: Annotated[
         Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(description="seconds between heartbeats; 0 turns them off; the server's unless given"),
@@ -58,19 +72,6 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         float,
         Meta(gt=0, description="seconds to wait while RabbitMQ blocks publishers, by an alarm"),
     ] = 300.0
-    ssl_cafile: Annotated[
-        str | None, Meta(description="file of the trusted authorities; the system's unless given")
-    ] = None
-    ssl_certfile: Annotated[
-        str | None,
-        Meta(description="client certificate; else RABBITMQ_SSL_CLIENT_CERTIFICATE"),
-    ] = None
-    ssl_keyfile: Annotated[
-        str | None, Meta(description="the certificate's key; else RABBITMQ_SSL_CLIENT_KEY")
-    ] = None
-    ssl_check_hostname: Annotated[
-        bool, Meta(description="whether the server's certificate must name its host")
-    ] = True
 
     def __post_init__(self) -> None:
         """Check the rules over several options.
@@ -79,6 +80,7 @@ class PikaOptions(Options, frozen=True, kw_only=True):
             ValueError: one is broken; the text begins with the option's name.
         """
         self._check_names()
+        self._check_what_is_made()
         self._check_url()
         self._check_tls()
 
@@ -95,7 +97,13 @@ class PikaOptions(Options, frozen=True, kw_only=True):
         return DEFAULT_EXCHANGE if len(self.queues) > 1 else ""
 
     @property
-    def address(self) -> Address:
+    def arguments_of_made_queues(self) -> dict[str, Any]:
+        """What RabbitMQ is told of a queue that is made."""
+        kind = {} if self.queue_type is None else {_QUEUE_TYPE: self.queue_type}
+        return {**kind, **(self.queue_arguments or {})}
+
+    @property
+    def parsed_url(self) -> Url:
         """What `url` says."""
         return parse(self.url.reveal())
 
@@ -106,22 +114,33 @@ class PikaOptions(Options, frozen=True, kw_only=True):
             if any(len(name.encode()) > SHORT_STRING_BYTES for name in names):
                 raise ValueError(f"{option}: a name is longer than {SHORT_STRING_BYTES} bytes")
 
+    def _check_what_is_made(self) -> None:
+        arguments = self.queue_arguments or {}
+        if _QUEUE_TYPE in arguments:
+            raise ValueError(f"queue_arguments: give {_QUEUE_TYPE} as queue_type")
+        if any(len(name.encode()) > SHORT_STRING_BYTES for name in arguments):
+            raise ValueError(f"queue_arguments: a name is longer than {SHORT_STRING_BYTES} bytes")
+        if any(isinstance(value, int) and value.bit_length() > 63 for value in arguments.values()):
+            raise ValueError("queue_arguments: a number has more than 64 bits")
+        for option in ("queue_type", "queue_arguments"):
+            if getattr(self, option) and not self.declare:
+                raise ValueError(f"{option}: has no effect with declare: false; take one out")
+
     def _check_url(self) -> None:
         try:
-            address = self.address
+            url = self.parsed_url
         except ValueError as error:
             raise ValueError(f"url: {error}") from error
         for option in ("port", "username", "virtual_host"):
-            here, in_url = getattr(self, option), getattr(address, option)
+            here, in_url = getattr(self, option), getattr(url, option)
             if None not in (here, in_url) and here != in_url:
                 raise ValueError(f"{option}: {here!r}, but the url says {in_url!r}; give one")
-        if self.password and address.password not in (None, self.password.reveal()):
+        if self.password and url.password not in (None, self.password.reveal()):
             raise ValueError("password: is not the one in the url; give one")
 
     def _check_tls(self) -> None:
-        if self.ssl_keyfile and not self.ssl_certfile:
-            raise ValueError("ssl_keyfile: has no effect without ssl_certfile; give both")
-        if self.address.scheme != "amqp":
+        self.refuse_key_without_certificate()
+        if self.parsed_url.scheme != "amqp":
             return
         for option in ("ssl_cafile", "ssl_certfile"):
             # whoever wrote it counts on TLS: going on without it would be silent

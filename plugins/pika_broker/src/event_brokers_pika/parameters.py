@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pika
 
+from event_brokers.plugin.tls import client_context, refuse_plain_text, warn_of_plain_password
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.tls import client_context
+from event_brokers_pika.server import Server, find_server
 
-_PLAIN_PORT, _TLS_PORT = 5672, 5671
 _CONNECT_SECONDS = 10.0
+_WAY_TO_TLS = "write amqps://"
 
 
-def parameters(options: PikaOptions) -> pika.ConnectionParameters:
+def make_parameters(options: PikaOptions) -> pika.ConnectionParameters:
     """Return pika's connection parameters.
 
     Raises:
-        ConfigurationError: a TLS file is missing or wrong.
+        ConfigurationError: a TLS file is missing or wrong, or TLS is required and there is none.
     """
-    address = options.address
-    context = client_context(options)
-    default_port = _TLS_PORT if address.scheme == "amqps" else _PLAIN_PORT
-    password = options.password.reveal() if options.password else address.password
+    server = find_server(options)
+    context = _make_context(options, server)
     return pika.ConnectionParameters(
-        host=address.host,
-        port=options.port or address.port or default_port,
-        virtual_host=options.virtual_host or address.virtual_host or "/",
-        credentials=pika.PlainCredentials(
-            options.username or address.username or "guest",
-            "guest" if password is None else password,
-        ),
+        host=server.address.host,
+        port=server.address.port,
+        virtual_host=server.virtual_host,
+        credentials=pika.PlainCredentials(server.username, server.password),
         heartbeat=options.heartbeat,
         blocked_connection_timeout=options.blocked_connection_timeout,
         socket_timeout=_CONNECT_SECONDS,
         stack_timeout=_CONNECT_SECONDS,
-        ssl_options=pika.SSLOptions(context, address.host) if context else None,
+        ssl_options=pika.SSLOptions(context, server.address.host) if context else None,
         client_properties={"connection_name": "event-brokers"},
     )
 
 
-def place(parameters: pika.ConnectionParameters) -> str:
-    """Return where RabbitMQ is, in words that hold no password."""
-    host = f"[{parameters.host}]" if ":" in parameters.host else parameters.host
-    return f"{host}:{parameters.port}"
+def _make_context(options: PikaOptions, server: Server) -> ssl.SSLContext | None:
+    if server.tls is not None:
+        return client_context(server.tls)
+    refuse_plain_text(options, str(server.address), _WAY_TO_TLS)
+    warn_of_plain_password("pika", server.address, _WAY_TO_TLS)
+    return None

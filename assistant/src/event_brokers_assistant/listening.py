@@ -1,0 +1,118 @@
+"""Where the HTTP server listens, and how many connections it takes there."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import uvicorn
+
+from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers_assistant.connections import Connection, Connections
+
+_FINISH_SECONDS = 30  # that conversations have for their answers when the server ends
+_WAITING = 2048  # connections that the system keeps for us
+_AT_ONCE = 8  # of them that are accepted before the limit is looked at
+_MOST = 1000
+
+
+def listen(interface: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Parameters:
+        interface: an address of this machine; 0.0.0.0 or :: for all of them.
+        port: 0 takes a free one.
+
+    Raises:
+        CommandFailed: the address or the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    # asyncio turns off the delay of small packets only where the protocol was named
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((interface, port))
+        listener.listen(_WAITING)
+    except OSError as error:
+        listener.close()
+        reason = (error.strerror or str(error)).lower()
+        raise CommandFailed(
+            f"--port: cannot listen at {interface}, port {port}: {reason}; name another",
+            ExitCode.EX_UNAVAILABLE,
+        ) from error
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """Return the URL of a server that listens there."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Return whether only programs of this machine can connect."""
+    address = ipaddress.ip_address(listener.getsockname()[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def connection_limit(wanted: int | None) -> int:
+    """Return how many connections may be open at once.
+
+    Half of the files that the process may have open is for connections; the other half is for what
+    answers them: models, brokers, databases.
+
+    Parameters:
+        wanted: as asked for; None leaves it to this function.
+
+    Raises:
+        CommandFailed: so many would leave no files for anything else.
+    """
+    files = _open_files()
+    if files is None:
+        return wanted or _MOST
+    most = max(1, files // 2)
+    if wanted is not None and wanted > most:
+        raise CommandFailed(
+            f"--max-connections: {wanted} are more than half of the {files} files that may be "
+            f"open; give at most {most}, or raise 'ulimit -n'",
+            ExitCode.EX_USAGE,
+        )
+    return wanted or min(_MOST, most)
+
+
+def _open_files() -> int | None:
+    try:
+        import resource  # noqa: PLC0415 - Windows has no such limit
+    except ImportError:
+        return None
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if files == resource.RLIM_INFINITY else files
+
+
+def serve(application: Callable[..., Any], listener: socket.socket, open_ones: Connections) -> None:
+    """Serve until a signal ends it.
+
+    Parameters:
+        application: of ASGI.
+        listener: listens already.
+        open_ones: how many connections there may be, and how long a request may take to arrive.
+    """
+    protocol = partial(Connection, open_ones)
+    # one parser and one loop wherever it runs: what else is installed must not loosen the limits
+    config = uvicorn.Config(
+        application, lifespan="on", ws="none", loop="asyncio",
+        http=cast("type[Connection]", protocol), backlog=_AT_ONCE,
+        log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
+    )  # fmt: skip
+    _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for each in sockets or ():
+            each.listen(_WAITING)  # asyncio has made it as short as what it accepts at once

@@ -1,0 +1,218 @@
+"""One queue and its delivery, through forks and until the end of the program.
+
+Its methods run on threads of the application, where a signal handler can strike at any line: it
+may raise, or call any of them again. Each step is one that can be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from event_brokers import fork, watcher
+from event_brokers.condition import Condition, State
+from event_brokers.delays import Delays
+from event_brokers.delivery import Delivery
+from event_brokers.delivery_options import MAX_PENDING
+from event_brokers.errors import UndeliveredEvents
+from event_brokers.event import Event
+from event_brokers.log import logger
+from event_brokers.queues.choice import queue_maker
+from event_brokers.queues.protocol import Counts, DeadLetter, Queue
+from event_brokers.settings import Settings
+from event_brokers.status import Status
+
+_ENDING_SECONDS = 0.5  # for a delivery that was told to end: to close its connection
+
+
+class _Running(msgspec.Struct, frozen=True):
+    """A queue and what delivers from it, in one process."""
+
+    queue: Queue
+    delivery: Delivery
+
+
+class Engine:
+    """Runs one queue and its delivery; in a forked child a new one, when it is first used.
+
+    Parameters:
+        settings: the plugin, its options and how events wait.
+        delays: how long delivery waits.
+    """
+
+    def __init__(self, settings: Settings, delays: Delays) -> None:
+        self._settings = settings
+        self._delays = delays
+        self._new_queue = queue_maker(settings)
+        # a list, for which of two that start at the same time comes first is clear
+        self._running: list[_Running] = []
+        self._at_end: list[Status] = []
+        self._use()
+        fork.watch(self)
+
+    def append(self, events: Sequence[Event], timeout: float) -> None:
+        """Accept all of the events or none; raises as `Queue.append` does."""
+        self._use().queue.append(events, timeout)
+
+    def flush(
+        self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> Status:
+        """Wait until every event accepted so far has left, and return the status.
+
+        Parameters:
+            timeout: seconds; None waits for ever.
+            is_cancelled: asked four times a second; ends the waiting.
+        """
+        if self._at_end:
+            return self._at_end[0]  # nobody delivers any more
+        running = self._use()
+        running.queue.wake()
+        # on the thread that delivers, waiting for it would never end
+        patience = 0.0 if running.delivery.is_on_this_thread() else timeout
+        running.queue.wait_until_left(patience, is_cancelled)
+        return self.status()
+
+    def close(self, timeout: float) -> Status:
+        """Accept no more events, deliver those that wait, and release everything.
+
+        Parameters:
+            timeout: seconds to wait for delivery.
+
+        Raises:
+            UndeliveredEvents: events were left in memory.
+        """
+        if self._at_end:
+            return self._at_end[0]
+        if not self._running:
+            return self._end_unused()
+        queue, delivery = self._running[0].queue, self._running[0].delivery
+        queue.seal()
+        delivery.finish()
+        if delivery.is_on_this_thread():
+            return self.status()  # it ends when this call has returned
+        if not delivery.wait_until_over(timeout):
+            delivery.abandon()
+            delivery.wait_until_over(_ENDING_SECONDS)
+        return self._end(queue)
+
+    def status(self) -> Status:
+        """Return where the events are, at one moment."""
+        if self._at_end:
+            return self._at_end[0]
+        running = self._use()
+        counts = running.queue.counts()
+        condition = running.queue.right.condition() or Condition(State.CONNECTING)
+        last_error = self._last_error(counts.pending, condition, running.delivery)
+        return self._status(counts, condition, last_error)
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """Return the dead letters, oldest first."""
+        queue = self._use().queue
+        letters = queue.dead_letters()
+        if self._at_end:
+            queue.close()
+        return letters
+
+    def look_after(self) -> None:
+        """Mend a delivery that hangs or has died."""
+        for running in self._running:
+            running.delivery.look_after()
+
+    @property
+    def exit_timeout(self) -> float:
+        """Seconds that the end of the program waits for delivery."""
+        return self._settings.delivery.exit_timeout
+
+    def drain_at_exit(self, deadline: float) -> None:
+        """Deliver what waits until the deadline, on the clock of `time.monotonic`."""
+        for running in self._running:
+            running.delivery.hurry()
+            running.queue.wait_until_left(max(0.0, deadline - time.monotonic()))
+
+    def close_at_exit(self, deadline: float) -> None:
+        """Close until the deadline, on the clock of `time.monotonic`, and log what is lost."""
+        try:
+            self.close(max(0.0, deadline - time.monotonic()))
+        except UndeliveredEvents as undelivered:
+            logger.error("%s: the program ended: %s", self._settings.plugin.type, undelivered)
+
+    def before_fork(self) -> None:
+        """End what must not be copied half done."""
+        for running in self._running:
+            running.delivery.before_fork()
+            running.queue.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the parent has all it had."""
+        for running in self._running:
+            running.queue.after_fork_in_parent()
+            running.delivery.after_fork()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew, with nothing in memory, when the child first uses this broker."""
+        fork.watch(self)
+        for running in self._running:
+            running.queue.after_fork_in_child()
+        if not self._at_end:
+            self._running = []
+
+    def _use(self) -> _Running:
+        """Return what runs, with a thread that delivers; start it where nothing runs yet."""
+        if not self._running:
+            queue = self._new_queue()
+            running = _Running(queue, Delivery(queue, self._settings, self._delays))
+            self._running.append(running)
+            if self._running[0] is not running:
+                queue.close()  # another thread, or a signal handler on this one, was first
+        first = self._running[0]
+        if not self._at_end and first.delivery.ensure_running():
+            watcher.watch(self)
+        return first
+
+    def _end(self, queue: Queue) -> Status:
+        ended = msgspec.structs.replace(self.status(), state=State.CLOSED.value)
+        watcher.forget(self)
+        self._at_end.append(ended)
+        queue.close()
+        # of several that close at the same time, the first tells what is lost
+        if self._at_end[0] is ended and ended.pending and self._settings.delivery.spool is None:
+            raise UndeliveredEvents(ended.pending, ended.last_error)
+        return self._at_end[0]
+
+    def _end_unused(self) -> Status:
+        """Close in a forked child that never used what its parent has."""
+        queue = self._new_queue()
+        queue.seal()
+        self._running.append(_Running(queue, Delivery(queue, self._settings, self._delays)))
+        counts = queue.counts()
+        queue.close()
+        self._at_end.append(self._status(counts, Condition(State.CLOSED), None))
+        return self._at_end[0]
+
+    @staticmethod
+    def _status(counts: Counts, condition: Condition, last_error: str | None) -> Status:
+        return Status(
+            accepted=counts.accepted,
+            delivered=counts.delivered,
+            pending=counts.pending,
+            dead_letters=counts.dead_letters,
+            state=condition.state.value,
+            last_error=last_error,
+            oldest_pending_seconds=counts.oldest_pending_seconds,
+        )
+
+    def _last_error(self, pending: int, condition: Condition, delivery: Delivery) -> str | None:
+        reasons = [delivery.trouble(), condition.last_error]
+        most = _max_pending(self._settings)
+        if most is not None and pending >= most:
+            reasons.insert(0, f"the queue is full: {pending} events wait")
+        return "; ".join(reason for reason in reasons if reason is not None) or None
+
+
+def _max_pending(settings: Settings) -> int | None:
+    """Return how many events may wait; None for a spool that is bounded by its bytes alone."""
+    if settings.delivery.spool is None:
+        return settings.delivery.max_pending or MAX_PENDING
+    return settings.delivery.max_pending

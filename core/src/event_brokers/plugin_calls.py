@@ -1,0 +1,180 @@
+"""Calls the hooks of a plugin, and knows which of them does not return."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from event_brokers.delays import Delays
+from event_brokers.event import Event
+from event_brokers.plugins import Plugin
+from event_brokers.queues.bell import Bell
+
+_FORK_SECONDS = 1.0  # that a fork waits for a plugin that imports its client
+_POLL_SECONDS = 0.001
+_IMPORT = "<frozen importlib._bootstrap>"  # the file that frames of an import are of
+
+
+class LeftBehind(BaseException):
+    """This call took so long that another thread has taken the place of its own."""
+
+
+class _Call:
+    """One call of a hook that is under way."""
+
+    def __init__(self, hook: str, longest: float) -> None:
+        self.hook = hook
+        self.longest = longest
+        self.since = time.monotonic()
+        self.is_told = False
+        self._ending: deque[None] = deque([None])
+
+    def end(self) -> bool:
+        """End the call, from its own thread or from one that gives it up; true for the first."""
+        try:
+            self._ending.pop()
+        except IndexError:
+            return False
+        return True
+
+
+class HangingCall(msgspec.Struct, frozen=True):
+    """A hook that has not returned for too long.
+
+    Attributes:
+        sentence: which hook, and for how long.
+        is_closing: whether it only had to release a connection.
+        is_news: whether nobody was told before.
+    """
+
+    sentence: str
+    is_closing: bool
+    is_news: bool
+
+
+class PluginCalls:
+    """Calls the hooks of one plugin, one at a time.
+
+    Parameters:
+        plugin: whose hooks they are.
+        delays: how long they may take.
+    """
+
+    def __init__(self, plugin: Plugin, delays: Delays) -> None:
+        self._plugin = plugin
+        self._delays = delays
+        self._call: _Call | None = None
+        self._is_connecting = self._is_forking = False
+        self._forked = Bell()
+
+    def connect(self, options: Any, used: set[str]) -> Any:
+        """Return a connection.
+
+        Parameters:
+            options: of the plugin.
+            used: places in which earlier connections had events confirmed; grows.
+
+        Raises:
+            PluginError: the hook returned None.
+            Exception: what the hook raises.
+        """
+        self._wait_for_fork()
+        try:
+            with self._under_way("connect", self._delays.hanging_call):
+                connection = self._plugin.hook.connect(options=options, used=used)
+        finally:
+            self._is_connecting = False
+        if connection is None:
+            raise self._plugin.error("hook 'connect' returned None, not a connection")
+        return connection
+
+    def publish(self, connection: Any, events: list[Event]) -> None:
+        """Publish a batch; raises what the hook raises."""
+        with self._under_way("publish", self._delays.hanging_call):
+            self._plugin.hook.publish(connection=connection, events=events)
+
+    def close(self, connection: Any) -> None:
+        """Release a connection; raises what the hook raises.
+
+        Raises:
+            LeftBehind: `leave_behind` was called meanwhile; the thread must end.
+        """
+        with self._under_way("close", self._delays.hanging_close):
+            self._plugin.hook.close(connection=connection)
+
+    def hanging(self) -> HangingCall | None:
+        """Return the call that has not returned for too long; None where there is none."""
+        call = self._call
+        if call is None:
+            return None
+        seconds = time.monotonic() - call.since
+        if seconds < call.longest:
+            return None
+        return HangingCall(
+            f"hook '{call.hook}' of the plugin has not returned for {seconds:.0f} s",
+            is_closing=call.hook == "close",
+            is_news=not call.is_told,
+        )
+
+    def mark_told(self) -> None:
+        """Note that somebody was told of the call that hangs."""
+        if self._call is not None:
+            self._call.is_told = True
+
+    def leave_behind(self) -> bool:
+        """Give up the call that hangs, if it still does; return whether its thread must end."""
+        call = self._call
+        if call is None or not call.end():
+            return False
+        self._call = None
+        return True
+
+    def before_fork(self, ident: int | None) -> None:
+        """Wait while a thread imports a module: its child could never import it.
+
+        Parameters:
+            ident: the thread that calls the hooks; None where there is none.
+        """
+        self._is_forking = True
+        deadline = time.monotonic() + _FORK_SECONDS
+        while self._is_connecting and _is_importing(ident) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def after_fork(self) -> None:
+        """Let the plugin connect again."""
+        self._is_forking = False
+        self._forked.ring()
+
+    def _wait_for_fork(self) -> None:
+        # each says what it is about to do before it looks at the other: one of them waits
+        self._is_connecting = True
+        if self._is_forking:
+            self._is_connecting = False
+            self._forked.wait_for(lambda: not self._is_forking, _FORK_SECONDS)
+            self._is_connecting = True
+
+    @contextmanager
+    def _under_way(self, hook: str, longest: float) -> Iterator[None]:
+        call = self._call = _Call(hook, longest)
+        try:
+            yield
+        finally:
+            if not call.end():
+                raise LeftBehind
+            self._call = None
+
+
+def _is_importing(ident: int | None) -> bool:
+    """Return whether a thread is in the midst of an import."""
+    frame = None if ident is None else sys._current_frames().get(ident)
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,262 @@
+"""The queue that keeps events in a folder on disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from event_brokers.errors import BrokerClosed, ConfigurationError, QueueFull, SpoolError
+from event_brokers.event import Event
+from event_brokers.queues.bell import Bell
+from event_brokers.queues.protocol import Counts, DeadLetter
+from event_brokers.queues.spool import room, tables
+from event_brokers.queues.spool.file import SpoolFile
+from event_brokers.queues.spool.own_files import make_folder
+from event_brokers.queues.spool.owner import Ownership
+from event_brokers.queues.spool.request import Request
+from event_brokers.queues.spool.right import SpoolRight
+from event_brokers.queues.spool.storing import Departure
+from event_brokers.queues.spool.worker import is_worker
+
+POLL_SECONDS = 0.05  # for what other processes change
+TAKEOVER_SECONDS = 0.5
+
+
+class Spool:
+    """A queue on disk that any number of processes append to, and one delivers from.
+
+    Parameters:
+        folder: holds the file and its locks; made where it is missing, for its owner alone.
+        durability: "power" or "process": what a commit outlives.
+        max_pending: events that may wait; None for no limit.
+        max_bytes: bytes of the file that may be used, but for dead letters.
+        max_dead_letter_bytes: bytes that dead letters may take.
+        owner: where its events go, a phrase such as "type kafka, topic events"; None neither looks
+            whose it is nor changes that.
+
+    Raises:
+        ConfigurationError: the folder cannot be used, or its events are being delivered elsewhere.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each option, as a queue is made
+        self,
+        folder: Path,
+        durability: str,
+        max_pending: int | None,
+        max_bytes: int,
+        max_dead_letter_bytes: int,
+        owner: str | None,
+    ) -> None:
+        self._bounds = room.Bounds(max_pending, max_bytes, max_dead_letter_bytes)
+        lock = folder / "delivery.lock"
+        self._ownership = Ownership(folder, owner, lock)
+        self.right = SpoolRight(lock, self._check_owner, self._wait_for_right)
+        self._file = SpoolFile(folder, durability)
+        self._arrived, self._left = Bell(), Bell()
+        self._is_sealed = self._is_woken = False
+        self._confirmed: dict[str, None] = {}  # delivered, and not yet taken out of the file
+        self._numbers: dict[str, int] = {}  # of the events of the latest batch
+        self._places: frozenset[str] = frozenset()
+        try:
+            make_folder(folder)
+            self._file.change(Departure(self._ownership.claim))
+        except SpoolError as error:
+            self._file.close()
+            raise ConfigurationError(f"event_broker.delivery.spool: {error}") from error
+        except ConfigurationError:
+            self._file.close()
+            raise
+
+    def append(self, events: Sequence[Event], timeout: float) -> None:
+        refusals: list[QueueFull] = []
+        if self._takes(events, timeout, refusals):
+            return
+        takes = partial(self._takes, events, timeout, refusals)
+        if timeout <= 0 or not self._left.wait_for(takes, timeout, POLL_SECONDS):
+            raise refusals[-1]
+
+    def seal(self) -> None:
+        self._is_sealed = True
+        self._left.ring()
+
+    def counts(self) -> Counts:
+        totals, since = self._file.read(
+            lambda connection: (tables.totals(connection), tables.oldest_time(connection))
+        )
+        return Counts(
+            accepted=totals.pending + totals.dead_letters + totals.delivered,
+            delivered=totals.delivered,
+            pending=totals.pending,
+            dead_letters=totals.dead_letters,
+            # the clock of the calendar, for the process that accepted it may be gone
+            oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
+        )
+
+    def dead_letters(self) -> list[DeadLetter]:
+        return self._file.read(lambda connection: list(tables.dead_letters(connection)))
+
+    def wait_until_left(
+        self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> bool:
+        last = self._file.read(tables.last_number)
+        if last is None:
+            return True
+        has_left = False
+
+        def is_over() -> bool:
+            nonlocal has_left
+            first = self._file.read(tables.first_number)
+            has_left = first is None or first > last
+            return has_left or is_cancelled()
+
+        self._left.wait_for(is_over, 0.0 if is_worker() else timeout, POLL_SECONDS)
+        return has_left
+
+    def close(self) -> None:
+        self._file.close()
+
+    def wait_for_event(self, timeout: float | None) -> bool:
+        is_pending = False
+
+        def is_over() -> bool:
+            nonlocal is_pending
+            is_pending = self._file.read(tables.first_number) is not None
+            return is_pending or self._is_woken
+
+        self._arrived.wait_for(is_over, timeout, POLL_SECONDS)
+        self._is_woken = False
+        return is_pending
+
+    def wake(self) -> None:
+        self._is_woken = True
+        self._arrived.ring()
+
+    def peek(self, limit: int, size: int) -> list[Event]:
+        self._take_out_confirmed()
+        found = self._file.read(lambda connection: tables.oldest(connection, limit, size))
+        self._numbers = {event.id: number for number, event in found}
+        return [event for _, event in found]
+
+    def settle(self, ids: Collection[str]) -> int:
+        # what the disk has no room to note now is noted here, and not sent again meanwhile
+        self._confirmed.update(dict.fromkeys(ids))
+        return self._take_out_confirmed()
+
+    def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        def bury(connection: sqlite3.Connection) -> list[DeadLetter]:
+            room.refuse_excess_letters(connection, self._bounds, letters)
+            return tables.bury(connection, letters)
+
+        return self._file.change(Departure(bury, self._left.ring))
+
+    def used_places(self) -> frozenset[str]:
+        self._places = self._file.read(tables.places)
+        return self._places
+
+    def remember_places(self, places: Collection[str]) -> None:
+        new = frozenset(places) - self._places
+        if new:
+            self._file.change(Departure(lambda connection: tables.add_places(connection, new)))
+            self._places |= new
+
+    def forget_places(self) -> None:
+        """Forget the places, so that one which is missing now is no mistake."""
+        self._file.change(Departure(tables.forget_places))
+        self._places = frozenset()
+
+    def retry(self, ids: Sequence[str]) -> int:
+        """Put dead letters back at the end of the pending events; return how many there were.
+
+        Parameters:
+            ids: their event ids.
+        """
+        return self._file.change(
+            Request(lambda connection: tables.revive(connection, ids), self._arrived.ring)
+        )
+
+    def drop(self, ids: Sequence[str]) -> int:
+        """Forget dead letters and pending events; return how many there were.
+
+        Parameters:
+            ids: their event ids.
+        """
+        return self._file.change(
+            Departure(lambda connection: tables.drop(connection, ids), self._left.ring)
+        )
+
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        """Return a pending event or a dead letter; None where the id is unknown."""
+        return self._file.read(lambda connection: tables.find(connection, event_id))
+
+    def bytes_on_disk(self) -> int:
+        """Return the size of the file and of its log."""
+        return self._file.bytes_on_disk()
+
+    @contextmanager
+    def contents(self) -> Iterator[tuple[Iterator[Event], Iterator[DeadLetter]]]:
+        """Read the pending events in order, and the dead letters, as they are at one moment."""
+        snapshot = self._file.snapshot()
+        try:
+            yield (
+                self._file.pieces(snapshot, tables.pending_events(snapshot.connection)),
+                self._file.pieces(snapshot, tables.dead_letters(snapshot.connection)),
+            )
+        finally:
+            self._file.let_go(snapshot)
+
+    def has_deliverer(self) -> bool:
+        """Return whether a process is there that delivers."""
+        return self.right.is_taken()
+
+    def before_fork(self) -> None:
+        self._file.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        self._file.after_fork_in_parent()
+
+    def after_fork_in_child(self) -> None:
+        self.right.forget()
+        self._file.after_fork_in_child()
+
+    def _takes(self, events: Sequence[Event], timeout: float, refusals: list[QueueFull]) -> bool:
+        """Store the events; return whether there was room, and add why there was none."""
+        if self._is_sealed:
+            raise BrokerClosed("the broker is closed and takes no more events")
+        request = Request(partial(self._insert, events), self._arrived.ring)
+        if is_worker():
+            self._file.leave(request)
+            return True
+        try:
+            self._file.change(request, timeout)
+        except QueueFull as refusal:
+            refusals.append(refusal)
+            return False
+        except SpoolError as error:
+            raise SpoolError(str(error), [event.id for event in events]) from error
+        return True
+
+    def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
+        on_disk = self._file.bytes_in_change()
+        room.refuse_excess_events(connection, self._bounds, events, on_disk)
+        tables.insert(connection, events)
+
+    def _take_out_confirmed(self) -> int:
+        if not self._confirmed:
+            return 0
+        ids, numbers = list(self._confirmed), self._numbers
+        settled = self._file.change(
+            Departure(lambda connection: tables.settle(connection, ids, numbers), self._left.ring)
+        )
+        self._confirmed.clear()
+        return settled
+
+    def _check_owner(self) -> None:
+        self._file.change(Departure(self._ownership.check))
+
+    def _wait_for_right(self) -> None:
+        self._arrived.wait_for(lambda: self._is_woken, TAKEOVER_SECONDS)
+        self._is_woken = False

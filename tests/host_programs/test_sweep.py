@@ -1,0 +1,35 @@
+"""Whatever line of a call a signal strikes, the broker works on, and no event is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from host_programs.running import Programs
+from host_programs.sweep import CALLS, STRIKES
+
+# how many lines to go on each time, unless everything is to be tried: a spool takes its time
+STEPS = {("memory", "exception"): 1, ("memory", "close"): 1}
+STEP_IN_SHORT = 5
+
+
+@pytest.mark.parametrize("waits", ["memory", "spool"])
+@pytest.mark.parametrize("strike", STRIKES)
+def test_a_thread_may_be_struck_at_every_line_of_every_call(
+    programs: Programs, tmp_path: Path, strike: str, waits: str, is_whole: bool
+) -> None:
+    """By an exception or by a call of the broker; then others publish, flush and close in time.
+
+    No event is counted or delivered twice, and none is lost whose `publish` returned.
+    """
+    step = 1 if is_whole else STEPS.get((waits, strike), STEP_IN_SHORT)
+    folder = "memory" if waits == "memory" else str(tmp_path / "spools")
+    seconds = 1200 if is_whole else 200
+    done = programs.run("-m", "host_programs.sweep", strike, folder, str(step), seconds=seconds)
+    told = done.document
+    assert not told["failures"], json.dumps(told["failures"], indent=2)
+    assert done.err == ""
+    assert list(told["lines"]) == list(CALLS)
+    assert min(told["lines"].values()) > 1
