@@ -13,6 +13,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 import event_brokers
+from command import Commands
 from consuming import in_background
 from event_brokers import (
     BrokerUnavailable,
@@ -315,6 +316,26 @@ def test_events_wait_for_the_place_that_is_gone_and_go_on_once_it_is_back(
     assert first + ids(stored(rabbitmq, name, 49)) == published
     loud = [record.name for record in caplog.records if record.levelno == logging.ERROR]
     assert loud.count("event_brokers") == 1
+
+
+def test_a_spool_knows_in_the_next_program_what_was_used(
+    rabbitmq: RabbitMQ, name: str, commands: Commands
+) -> None:
+    """A queue that was deleted between two programs is made anew once a person forgets it."""
+    spool = commands.folder / "waiting"
+    commands.broker(section(rabbitmq, name, delivery={"spool": str(spool)}))
+    endpoints_file = commands.folder / "endpoints.yml"
+    with event_brokers.connect(endpoints_file) as broker:
+        broker.publish({"number": 0})
+        assert broker.flush(30).delivered == 1
+    delete(rabbitmq, "queue", name)
+    with event_brokers.connect(endpoints_file) as broker:
+        with halted(broker) as why:
+            assert why() == gone(rabbitmq, "queue", name)
+            assert not exists(rabbitmq, "queue", name)
+            assert commands.run("spool", "forget-places").code == 0
+        assert broker.flush(60).delivered == 2
+    assert len(stored(rabbitmq, name, 1)) == 1
 
 
 def test_a_queue_whose_node_is_down_is_not_missing(rabbitmq: RabbitMQ) -> None:
