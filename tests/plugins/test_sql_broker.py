@@ -548,8 +548,8 @@ def test_a_table_that_was_used_and_is_gone_is_not_made_anew(database: Database) 
         broker.publish({"number": 2})
         wait_until(lambda: broker.status().state == "halted")
         sentence = str(broker.status().last_error)
-        assert f"event_broker.table: '{database.table}' held events of ours and is gone" in sentence
-        database.run(sentence.partition("to go on without them: ")[2])
+        assert f"event_broker.table: '{database.table}' was used before and is gone" in sentence
+        database.run(sentence.partition("or make an empty one: ")[2])
         assert broker.flush(60).pending == 0
     assert database.numbers() == [2]
 
@@ -562,7 +562,7 @@ def test_a_file_that_was_used_and_is_gone_is_not_made_anew(tmp_path: Path) -> No
         with closing(connect(options, used)) as opened:
             opened.publish([an_event(attempt)])
     file.unlink()
-    with pytest.raises(ConfigurationError, match=r"the file '.*events\.db' held events of ours"):
+    with pytest.raises(ConfigurationError, match=r"the file '.*events\.db' was used before"):
         connect(options, used)
     assert not file.exists()
     elsewhere = endpoints.read({"type": "sql", "db": str(tmp_path / "other.db")}).options

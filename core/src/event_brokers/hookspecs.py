@@ -4,23 +4,24 @@ A plugin is a module or object registered under the entry-point group `event_bro
 as the name; it imports `event_brokers` and `event_brokers.plugin` alone. Every EventBroker owns one
 pluggy manager that holds one plugin. What a hook raises decides what the core does:
 
-| raised                  | by      | the connection     | the events                            |
-|-------------------------|---------|--------------------|---------------------------------------|
-| `ConfigurationError`    | connect | there is none      | kept; one loud log line, tried slowly |
-| any other exception     | connect | there is none      | kept; tried again soon                |
-| `RejectedEvents`        | publish | used again, unless | those it names are dead letters (none |
-|                         |         | `reconnect` is set | named: the batch is halved); others   |
-|                         |         |                    | go on                                 |
-| `ConfigurationError`    | publish | closed             | kept; tried again slowly              |
-| `BrokerUnavailable`,    | publish | closed             | those without a confirm are sent      |
-| `OSError`               |         |                    | again, through a new connection       |
-| any other exception     | publish | closed             | the same, in smaller batches until    |
-|                         |         |                    | one fails alone; `max_attempts`       |
-|                         |         |                    | condemns it, but only when another    |
-|                         |         |                    | was confirmed meanwhile               |
-| any exception           | close   | is forgotten       | not concerned; one log line           |
-| `ConfigurationError`    | consume | the plugin's own   | not acknowledged; ends the consumer   |
-| any other exception     | consume | the plugin's own   | not acknowledged; consumed again      |
+=======================  =========  ==================  ========================================
+raised                   by         the connection      the events
+=======================  =========  ==================  ========================================
+`ConfigurationError`     `connect`  there is none       kept; one loud log line, tried slowly
+any other exception      `connect`  there is none       kept; tried again soon
+`RejectedEvents`         `publish`  used again, unless  those it names are dead letters (none
+                                    `reconnect` is set  named: the batch is halved); others go
+                                                        on
+`ConfigurationError`     `publish`  closed              kept; tried again slowly
+`BrokerUnavailable`,     `publish`  closed              those without a confirm are sent again,
+`OSError`                                               through a new connection
+any other exception      `publish`  closed              the same, in smaller batches until one
+                                                        fails alone; `max_attempts` condemns it,
+                                                        but only between two that are confirmed
+any exception            `close`    is forgotten        not concerned; one log line
+`ConfigurationError`     `consume`  the plugin's own    not acknowledged; ends the consumer
+any other exception      `consume`  the plugin's own    not acknowledged; consumed again
+=======================  =========  ==================  ========================================
 
 The three that `publish` raises on purpose can carry `confirmed`, the ids of the events that need
 not be sent again. Attempts are delayed ever longer, up to 30 s, until something is confirmed.

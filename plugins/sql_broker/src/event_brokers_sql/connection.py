@@ -18,6 +18,7 @@ from event_brokers_sql.packet import largest_statement, refuse_too_large
 from event_brokers_sql.rows import RowMaker
 
 _ASKED_AT_ONCE = 500
+_FORGET = "forget it: event-brokers spool forget-places, or a restart where there is no spool"
 
 
 class Connection:
@@ -77,7 +78,8 @@ class Connection:
 
 def _name_to_remember(url: URL, table: str) -> str:
     """Return what is remembered of a table: the same name elsewhere is another table."""
-    return f"{place(url)} {url.database} {table}"
+    file = url.get_backend_name() == "sqlite"
+    return f"table '{table}' in " + (place(url) if file else f"'{url.database}' at {place(url)}")
 
 
 def _require_file(url: URL) -> None:
@@ -85,8 +87,8 @@ def _require_file(url: URL) -> None:
     file = database_file(url)
     if file is not None and not file.exists():
         raise ConfigurationError(
-            f"event_broker.db: the file '{file}' held events of ours and is gone; bring it back, "
-            "or make an empty one to go on without them"
+            f"event_broker.db: the file '{file}' was used before and is gone; bring it back, or, "
+            f"to go on without what it held, {_FORGET}"
         )
 
 
@@ -96,8 +98,8 @@ def _require_table(connection: sqlalchemy.Connection, name: str) -> None:
     if not schema.exists(connection, table):
         statement = schema.write_creation(connection, table)
         raise ConfigurationError(
-            f"event_broker.table: '{name}' held events of ours and is gone; bring it back, "
-            f"or make an empty one to go on without them: {statement}"
+            f"event_broker.table: '{name}' was used before and is gone; bring it back, or, to go "
+            f"on without what it held, {_FORGET}, or make an empty one: {statement}"
         )
 
 

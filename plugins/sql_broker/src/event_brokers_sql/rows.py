@@ -32,7 +32,7 @@ class RowMaker:
             "sender_id": event.sender_id,
             "data": event.body.decode() if self._holds_unicode else _escape(event.body),
             "event_id": event.id,
-            "type_name": event.headers.get("event_type"),
+            "type_name": _find_type(event),
             "timestamp": event.timestamp,
         }
         if self._has_headers:
@@ -54,6 +54,13 @@ def read_row(row: Row[Any], table: Table) -> ReceivedEvent:
         row.event_id,
         _read_headers(row) | {name: text for name, text in of_the_core.items() if text is not None},
     )
+
+
+def _find_type(event: Event) -> str | None:
+    """Return the type as the headers of other brokers have it, without control characters."""
+    if event.type is None or event.type.isprintable():
+        return event.type
+    return event.headers["event_type"]
 
 
 def _read_headers(row: Row[Any]) -> dict[str, str]:

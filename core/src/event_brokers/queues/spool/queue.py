@@ -116,6 +116,9 @@ class Spool:
         self._left.wait_for(is_over, 0.0 if is_worker() else timeout, POLL_SECONDS)
         return has_left
 
+    def is_on_own_thread(self) -> bool:
+        return is_worker()
+
     def close(self) -> None:
         self._file.close()
 
