@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from command import Commands, closing_line
-from event_brokers_assistant import listening
+from event_brokers.secret import mask
+from event_brokers_assistant import assembly, listening
 from running_assistant import RunningAssistant
 from waiting import wait_until
 
@@ -163,6 +164,36 @@ def test_mistakes_on_the_command_line_are_one_sentence(commands: Commands) -> No
         ended = commands.run("run", "--port", str(port))
     assert ended.code == os.EX_UNAVAILABLE
     assert f"cannot listen at 127.0.0.1, port {port}: address already in use" in ended.err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"password": "canary-1"},
+        {"password_file": "password"},
+        {"query": {"sslpassword": "canary-1"}},
+        {"url": "postgresql://u:canary-1@127.0.0.1:1/x"},
+        {"url": "postgresql://127.0.0.1:1/x?password=canary-1"},
+    ],
+    ids=str,
+)
+def test_no_secret_of_the_tracker_store_is_shown(
+    commands: Commands, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it stands, and whoever says it."""
+    (commands.folder / "password").write_text("canary-1\n")
+    section = {
+        "type": "SQL", "dialect": "postgresql", "url": "127.0.0.1", "port": 1, "db": "x", **given,
+    }  # fmt: skip
+    text = json.dumps({"tracker_store": section})
+    (commands.folder / "endpoints.yml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(commands.folder)
+    settings = assembly.read("endpoints.yml")
+    assert "canary" not in repr(settings)
+    assert mask("canary-1 is wrong", settings.secrets()) == "*** is wrong"
+    ended = commands.run("run", "--port", "0", "--debug")
+    assert ended.code == os.EX_UNAVAILABLE
+    assert "canary" not in ended.out + ended.err
 
 
 def test_neither_token_nor_password_is_ever_shown(commands: Commands) -> None:

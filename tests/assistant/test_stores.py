@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from event_brokers_assistant import (
 )
 from event_brokers_assistant.events import BotUttered, SlotSet, UserUttered, from_dict
 from servers import MariaDB, PostgreSQL, free_port
+from servers.proxy import Proxy
 
 RASA = [
     json.loads(line)
@@ -206,9 +208,9 @@ def test_a_full_queue_fails_no_save_and_loses_nothing(
         assert [body["text"] for body in broker.bodies()] == list("123456")
         assert store.status().due == 0
         assert store.status().last_error is None
-    assert caplog.messages == [
-        "events are stored and not streamed: the queue is full",
-        "events are streamed again",
+    assert [message.partition(" after ")[0] for message in caplog.messages] == [
+        "assistant: events are stored and not streamed: the queue is full",
+        "assistant: events are streamed again",
     ]
 
 
@@ -343,6 +345,62 @@ def test_a_process_killed_between_storing_and_streaming_is_made_good(
     assert [body["text"] for body in bodies] == ["said"]
 
 
+FORKS = """
+import json, os, sys, traceback
+from event_brokers_assistant import SQLTrackerStore
+from event_brokers_assistant.events import UserUttered
+
+store = SQLTrackerStore(**json.loads(sys.argv[1]))
+
+def say(text):
+    tracker = store.get_or_create_tracker("s")
+    tracker.update(UserUttered(text))
+    store.save(tracker)
+
+def session():
+    return store._database.transact(lambda each: each.exec_driver_sql(sys.argv[2]).scalar())
+
+say("before")
+before = session()
+child = os.fork()
+try:
+    assert (session() == before) == bool(child or sys.argv[2] == "SELECT 1")
+    for number in range(20):
+        say("parent" if child else "child")
+except BaseException:
+    traceback.print_exc()
+    os._exit(1)
+if not child:
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(len(store.retrieve("s").events))
+store.close()
+"""
+
+
+@pytest.mark.parametrize("kind", SQL)
+def test_parent_and_child_of_a_fork_both_go_on(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Neither uses the other's session: whatever both save is there."""
+    options: dict[str, Any] = {"db": str(tmp_path / "forked.db")}
+    which = {"postgresql": "SELECT pg_backend_pid()", "mariadb": "SELECT CONNECTION_ID()"}
+    session = "SELECT 1"
+    if kind != "sqlite_store":
+        server = request.getfixturevalue(kind.removesuffix("_store"))
+        _on(server, server.name)
+        session = which[server.name]
+        options = {
+            "dialect": server.name, "host": f"{server.host}:{server.port}", "db": server.db,
+            "username": server.username, "password": server.password,
+        }  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKS, json.dumps(options), session],
+        check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ended.stderr, ended.stdout) == ("", "41\n")
+
+
 @pytest.mark.xdist_group("postgresql")
 def test_a_server_that_is_gone_is_an_error_in_a_sentence(
     postgresql: PostgreSQL, postgresql_store: MakeStore
@@ -360,6 +418,67 @@ def test_a_server_that_is_gone_is_an_error_in_a_sentence(
         assert [body["text"] for body in broker.bodies()] == ["one", "two"]
 
 
+@pytest.fixture(
+    params=[
+        pytest.param("postgresql", marks=pytest.mark.xdist_group("postgresql")),
+        pytest.param("mariadb", marks=pytest.mark.xdist_group("mariadb")),
+    ]
+)
+def server(request: pytest.FixtureRequest) -> PostgreSQL | MariaDB:
+    """Return each database server in turn, without the tables of a store."""
+    found: PostgreSQL | MariaDB = request.getfixturevalue(request.param)
+    _on(found, found.name)
+    return found
+
+
+def test_a_frozen_server_ends_the_save_and_holds_no_conversation(
+    server: PostgreSQL | MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The save fails in time; once the server answers, the same conversation goes on, whole."""
+    monkeypatch.setattr("event_brokers_sql.drivers._ANSWER_SECONDS", 1)
+    broker = Recorder()
+    with Proxy(server.port) as proxy:
+        store = SQLTrackerStore(
+            dialect=server.name, host=server.host, port=proxy.port, db=server.db,
+            username=server.username, password=server.password, event_broker=broker,
+        )  # fmt: skip
+        tracker = say(store, "s", "one")
+        tracker.update(UserUttered("two"))
+        proxy.silence()
+        failed = in_thread(partial(store.save, tracker))
+        failed.join(60)
+        assert not failed.is_alive()
+        assert isinstance(failed.error, TrackerStoreError)
+        assert f"127.0.0.1:{proxy.port} did not answer in time" in str(failed.error)
+        proxy.speak()
+        store.save(tracker)
+        assert [body["text"] for body in broker.bodies()] == ["one", "two"]
+        store.close()
+
+
+class InThread(threading.Thread):
+    """Calls something, and keeps the error that it raised."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Call it."""
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+
+def in_thread(call: Callable[[], object]) -> InThread:
+    """Return the thread that calls something now."""
+    thread = InThread(call)
+    thread.start()
+    return thread
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -373,6 +492,25 @@ def test_a_wrong_option_is_named(options: dict[str, Any], sentence: str) -> None
     with pytest.raises(ConfigurationError) as refused:
         SQLTrackerStore(**options)
     assert str(refused.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("missing", ["event_brokers_sql", "sqlalchemy"])
+def test_without_the_extra_the_mistake_has_its_sentence(missing: str) -> None:
+    """Conversations in memory need no SQLAlchemy; for SQL the sentence is the command to type."""
+    program = (
+        "import sys\n"
+        f"sys.modules[{missing!r}] = None\n"
+        "import event_brokers_assistant\n"
+        "assert event_brokers_assistant.InMemoryTrackerStore().keys() == []\n"
+        "try: event_brokers_assistant.SQLTrackerStore\n"
+        "except ImportError as error: print(error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert ended.stdout == (
+        'SQLTrackerStore needs event-brokers-sql; pip install "event-brokers-assistant[sql]"\n'
+    )
 
 
 def test_an_unreachable_database_is_named(tmp_path: Path) -> None:

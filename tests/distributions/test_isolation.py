@@ -122,7 +122,7 @@ def assistant_alone(
 
 def test_the_assistant_alone_talks_and_says_what_is_missing(assistant_alone: Environment) -> None:
     """Its commands are there, and no broker's client; a type whose plugin is missing is named."""
-    assert not any(assistant_alone.has(client) for client in ("kafka", "pika"))
+    assert not any(assistant_alone.has(client) for client in CLIENTS.values())
     run = assistant_alone.run("event-brokers", "shell")
     assert (run.returncode, run.stderr) == (
         0, "no event_broker in endpoints.yml: nothing is streamed\n",
@@ -131,6 +131,18 @@ def test_the_assistant_alone_talks_and_says_what_is_missing(assistant_alone: Env
     run = assistant_alone.run("event-brokers", "run", "--endpoints", endpoints, "--port", "0")
     assert run.returncode == os.EX_CONFIG
     assert "'kafka' is not installed; pip install event-brokers-kafka" in run.stderr
+
+
+def test_the_assistant_alone_says_what_a_database_needs(assistant_alone: Environment) -> None:
+    """With the line of the mistake, and before anything listens."""
+    text = json.dumps({"tracker_store": {"type": "SQL", "db": "tracker.db"}})
+    (assistant_alone.folder / "stores.yml").write_text(text, encoding="utf-8")
+    run = assistant_alone.run("event-brokers", "run", "--endpoints", "stores.yml", "--port", "0")
+    assert run.returncode == os.EX_CONFIG
+    assert run.stderr == (
+        "Error: stores.yml:1: tracker_store.type: needs event-brokers-sql; "
+        'pip install "event-brokers-assistant[sql]"\n'
+    )
 
 
 @pytest.mark.parametrize("type_name", sorted(DISTRIBUTIONS))

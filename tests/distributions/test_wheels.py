@@ -10,7 +10,7 @@ pytestmark = pytest.mark.xdist_group("wheels")
 
 NEEDS = {
     "event-brokers": {"importlib-metadata", "msgspec", "pluggy", "PyYAML"},
-    "event-brokers-assistant": {"event-brokers", "SQLAlchemy", "starlette", "uvicorn"},
+    "event-brokers-assistant": {"event-brokers", "starlette", "uvicorn"},
 }
 
 

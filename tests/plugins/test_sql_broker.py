@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import event_brokers
+from command import Commands
 from event_brokers import (
     BrokerUnavailable,
     ConfigurationError,
@@ -27,10 +28,11 @@ from event_brokers import (
     RejectedEvents,
     endpoints,
 )
-from event_brokers_sql import SQLOptions, SQLProducer, address
+from event_brokers.secret import mask
+from event_brokers_sql import SQLOptions, SQLProducer, drivers
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.hooks import check, connect
-from servers import PostgreSQL
+from servers import MariaDB, PostgreSQL
 from servers.proxy import Proxy
 from waiting import wait_until
 
@@ -142,14 +144,14 @@ def an_event(number: int = 0, **more: Any) -> Event:
 @contextmanager
 def connected(options: SQLOptions) -> Iterator[Connection]:
     """Hand out a connection as the core gets it, and close it."""
-    with closing(connect(options)) as opened:
+    with closing(connect(options, set())) as opened:
         yield opened
 
 
 def refusal(options: SQLOptions) -> str:
     """Return the sentence with which a connection is refused."""
     with pytest.raises(ConfigurationError) as caught:
-        connect(options)
+        connect(options, set())
     return str(caught.value)
 
 
@@ -158,10 +160,10 @@ def test_the_table_has_the_columns_of_rasa_and_our_own(database: Database) -> No
     whole = Event.from_dict({"sender_id": "s", "event": "user", "timestamp": 1.5}, "one")
     with connected(database.options()) as opened:
         opened.publish([whole, Event.from_dict({}, "two")])
-    columns = "sender_id, data, event_id, type_name, timestamp"
+    columns = "sender_id, data, event_id, type_name, timestamp, headers"
     assert database.run(f"SELECT {columns} FROM {{t}} ORDER BY id") == [
-        ("s", whole.body.decode(), "one", "user", 1.5),
-        (None, "{}", "two", None, None),
+        ("s", whole.body.decode(), "one", "user", 1.5, None),
+        (None, "{}", "two", None, None, None),
     ]
     first, second = (row[0] for row in database.run("SELECT id FROM {t} ORDER BY id"))
     assert first < second
@@ -189,9 +191,68 @@ def test_an_old_table_that_knows_few_characters_takes_every_event(
     if database.dialect == "mariadb":
         database.run(RASA_TABLE["mariadb"] + " CHARACTER SET latin1")
     text = "Grüße 🙂 \\ \" ' \u2028"
+    headers = {"trace": "Grüße 🙂 \\ \" '"}
     with connected(database.options()) as opened:
-        opened.publish([an_event(1, text=text)])
+        opened.publish([Event.from_dict({"text": text}, headers=headers)])
     assert [body["text"] for _, body in database.stored()] == [text]
+    assert [json.loads(row[0]) for row in database.run("SELECT headers FROM {t}")] == [headers]
+
+
+def test_headers_stand_in_a_column_of_their_own(database: Database) -> None:
+    """As JSON of what was given and of nothing else; NULL where nothing was."""
+    with connected(database.options()) as opened:
+        opened.publish([Event.from_dict({"event": "user"}, "one", {"trace": "a-1", "tenant": "b"})])
+        opened.publish([Event.from_dict({"event": "user"}, "two")])
+    rows = database.run("SELECT event_id, headers FROM {t} ORDER BY id")
+    assert [(event_id, headers and json.loads(headers)) for event_id, headers in rows] == [
+        ("one", {"trace": "a-1", "tenant": "b"}),
+        ("two", None),
+    ]
+
+
+def forget_headers(database: Database) -> None:
+    """Give the table the shape that it had before there were headers."""
+    with connected(database.options()) as opened:
+        opened.publish([an_event(0)])
+    database.run("ALTER TABLE {t} DROP COLUMN headers")
+
+
+def test_a_table_without_headers_gets_the_column(database: Database) -> None:
+    """At the first connect, and no row is lost."""
+    forget_headers(database)
+    assert check(database.options())[-1].endswith("it lacks are added at the first connect")
+    with connected(database.options()) as opened:
+        opened.publish([Event.from_dict({"number": 1}, headers={"trace": "a-1"})])
+    assert database.numbers() == [0, 1]
+    rows = database.run("SELECT headers FROM {t} ORDER BY id")
+    assert rows == [(None,), ('{"trace":"a-1"}',)]
+
+
+@of_servers
+def test_where_the_column_may_not_be_added_events_are_stored_without_headers(
+    database: Database, reader: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With one warning, however often it connects, that says which statement to run."""
+    database.run("DROP TABLE {t}")
+    forget_headers(database)
+    for statement in reader["grants"]:
+        database.run(statement)
+    options = database.options(**login(reader))
+    for number in (1, 2):
+        with connected(options) as opened:
+            opened.publish([Event.from_dict({"number": number}, headers={"trace": "a-1"})])
+    assert database.numbers() == [0, 1, 2]
+    (warning,) = caplog.messages
+    said, _, statement = warning.partition("; run as its owner: ")
+    assert said == (
+        f"sql: table '{database.table}' has no column 'headers' and the user may not add it: "
+        "headers are not stored"
+    )
+    database.run(statement)
+    with connected(options) as opened:
+        opened.publish([Event.from_dict({"number": 3}, headers={"trace": "a-3"})])
+    rows = database.run("SELECT headers FROM {t} ORDER BY id")
+    assert rows == [(None,), (None,), (None,), ('{"trace":"a-3"}',)]
 
 
 @pytest.fixture
@@ -213,8 +274,13 @@ def reader(database: Database) -> Iterator[dict[str, Any]]:
     database.run(RASA_TABLE[database.dialect])
     for statement in granted:
         database.run(statement)
-    yield {"username": user, "password": "bob-canary"}
+    yield {"username": user, "password": "bob-canary", "grants": granted}
     database.run(left)
+
+
+def login(reader: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a user."""
+    return {name: reader[name] for name in ("username", "password")}
 
 
 @of_servers
@@ -222,7 +288,7 @@ def test_a_user_who_may_not_alter_is_told_what_to_run(
     database: Database, reader: dict[str, Any]
 ) -> None:
     """And once the owner has run just that, it works."""
-    sentence = refusal(database.options(**reader))
+    sentence = refusal(database.options(**login(reader)))
     begin = (
         f"event_broker.table: '{database.table}' lacks columns and the user may not add "
         "them; run as its owner: "
@@ -230,7 +296,7 @@ def test_a_user_who_may_not_alter_is_told_what_to_run(
     assert sentence.startswith(begin)
     for statement in sentence.removeprefix(begin).split("; "):
         database.run(statement)
-    with connected(database.options(**reader)) as opened:
+    with connected(database.options(**login(reader))) as opened:
         opened.publish([an_event(1)])
     assert database.numbers() == [1]
 
@@ -247,7 +313,7 @@ def test_a_user_who_may_not_create_is_told_what_to_run(
         other = f"GRANT SELECT, INSERT ON {{t}}_other TO {reader['username']}"
         database.run("CREATE TABLE {t}_other (id INTEGER)")
         database.run(other)
-    sentence = refusal(database.options(**reader))
+    sentence = refusal(database.options(**login(reader)))
     if database.dialect == "mariadb":
         database.run("DROP TABLE {t}_other")
     assert f"'{database.table}' is missing and the user may not make it" in sentence
@@ -298,6 +364,19 @@ def refuse_canaries(database: Database) -> None:
     )
 
 
+@pytest.mark.xdist_group("mariadb")
+@pytest.mark.parametrize("database", ["mariadb"], indirect=True)
+def test_headers_count_in_what_a_statement_may_take(database: Database) -> None:
+    """An event that fits only without them is refused, alone."""
+    with connected(database.options()) as opened:
+        opened._largest = 100_000  # the server's own cannot be as small as this shows best
+        events = [Event.from_dict({"number": number}) for number in range(3)]
+        heavy = Event.from_dict({"number": 1}, headers={"x": "\u00fc" * 16_000})
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish([events[0], heavy, events[2]])
+    assert list(caught.value.reasons) == [heavy.id]
+
+
 def test_the_core_buries_only_what_the_database_refuses(database: Database) -> None:
     """All the others arrive, in order, though nobody says which one it is."""
     with connected(database.options()):
@@ -338,8 +417,8 @@ LOCK = {
 
 def test_a_lock_is_waited_for(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no mistake of anybody: tried again until the lock is gone."""
-    monkeypatch.setattr(address, "_CONNECT_SECONDS", 1)
-    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
     with connected(database.options()) as opened:
         with database.transaction() as execute:
             execute(LOCK[database.dialect])
@@ -411,7 +490,7 @@ def test_a_network_that_falls_silent_amid_a_batch_leaves_no_lock(
     postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
     """Whatever part of a message has arrived: the next session ends the one that waits for more."""
-    monkeypatch.setattr(address, "_ANSWER_SECONDS", 1)
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
     server, table = postgresql, f"events_{uuid4().hex[:12]}"
     events = [an_event(number, text="x" * 1000) for number in range(1000)]
     with Proxy(server.port) as proxy:
@@ -428,6 +507,79 @@ def test_a_network_that_falls_silent_amid_a_batch_leaves_no_lock(
         with connected(endpoints.read(section).options) as opened:
             opened.publish(events)
     assert server.query(f"SELECT COUNT(*) FROM {table}") == [(1000,)]
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_what_was_given_up_on_one_server_is_ended_on_that_server(
+    postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects to another server in between takes nothing away from it."""
+    monkeypatch.setattr(drivers, "_ANSWER_SECONDS", 1)
+    events = [an_event(number, text="x" * 1000) for number in range(1000)]
+    with Proxy(postgresql.port) as proxy, PostgreSQL() as other:
+        section = section_of(postgresql) | {"port": proxy.port}
+        with connected(endpoints.read(section).options) as opened:
+            proxy.silence_after(50_000)
+            with pytest.raises(BrokerUnavailable, match="did not answer in time"):
+                opened.publish(events)
+        proxy.speak()
+        with connected(endpoints.read(section_of(other)).options) as opened:
+            opened.publish(events)
+        with connected(endpoints.read(section).options) as opened:
+            opened.publish(events)
+    assert postgresql.query(f"SELECT COUNT(*) FROM {section['table']}") == [(1000,)]
+
+
+def section_of(server: PostgreSQL | MariaDB) -> dict[str, Any]:
+    """Return a section with a table that does not exist yet."""
+    return {
+        "type": "sql", "dialect": server.name, "host": server.host, "port": server.port,
+        "username": server.username, "password": server.password, "db": server.db,
+        "table": f"events_{uuid4().hex[:12]}",
+    }  # fmt: skip
+
+
+def test_a_table_that_was_used_and_is_gone_is_not_made_anew(database: Database) -> None:
+    """Loudly: events are kept, and delivery goes on once the table is back."""
+    with event_brokers.connect(database.section) as broker:
+        broker.publish({"number": 1})
+        broker.flush(30)
+        database.run("DROP TABLE {t}")
+        broker.publish({"number": 2})
+        wait_until(lambda: broker.status().state == "halted")
+        sentence = str(broker.status().last_error)
+        assert f"event_broker.table: '{database.table}' was used before and is gone" in sentence
+        database.run(sentence.partition("or make an empty one: ")[2])
+        assert broker.flush(60).pending == 0
+    assert database.numbers() == [2]
+
+
+def test_a_file_that_was_used_and_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    """It may be on a disk that is not there at the moment."""
+    file, used = tmp_path / "events.db", set[str]()
+    options = endpoints.read({"type": "sql", "db": str(file)}).options
+    for attempt in range(2):
+        with closing(connect(options, used)) as opened:
+            opened.publish([an_event(attempt)])
+    file.unlink()
+    with pytest.raises(ConfigurationError, match=r"the file '.*events\.db' was used before"):
+        connect(options, used)
+    assert not file.exists()
+    elsewhere = endpoints.read({"type": "sql", "db": str(tmp_path / "other.db")}).options
+    connect(elsewhere, used).close()
+
+
+def test_memory_is_no_place_that_could_be_lost() -> None:
+    """Every connection to SQLite's memory begins with nothing."""
+    options, used = endpoints.read({"type": "sql", "db": ":memory:"}).options, set[str]()
+    for _ in range(2):
+        connect(options, used).close()
+
+
+def test_the_options_that_say_where_events_go_are_named() -> None:
+    """A spool remembers them; none of them is a secret, nor how to get there."""
+    assert SQLOptions.place == ("dialect", "url", "host", "port", "db", "table")
+    assert {"username", "password", "query"}.isdisjoint(SQLOptions.place)
 
 
 def test_several_that_start_at_once_make_one_table(database: Database) -> None:
@@ -642,6 +794,39 @@ def test_the_drivers_own_options_reach_it(postgresql: PostgreSQL) -> None:
     assert ("our-bot",) in names
 
 
+@pytest.mark.xdist_group("postgresql")
+def test_the_drivers_own_options_come_before_the_plugins(postgresql: PostgreSQL) -> None:
+    """A search_path keeps its effect beside the plugin's deadlines, and one may be another."""
+    schema = f"s_{uuid4().hex[:12]}"
+    postgresql.query(f"CREATE SCHEMA {schema}")
+    query = {"options": f"-c search_path={schema} -c lock_timeout=3s", "connect_timeout": "3"}
+    section = section_of(postgresql) | {"query": query, "table": "events"}
+    with connected(endpoints.read(section).options) as opened:
+        opened.publish([an_event(1)])
+        with opened._database.session() as session:
+            shown = [
+                session.exec_driver_sql(f"SHOW {name}").scalar()
+                for name in ("lock_timeout", "statement_timeout")
+            ]
+            driver = session.connection.driver_connection
+            assert driver is not None
+            assert driver.info.get_parameters()["connect_timeout"] == "3"
+    assert shown == ["3s", "20s"]
+    assert postgresql.query(f"SELECT COUNT(*) FROM {schema}.events") == [(1,)]
+
+
+@pytest.mark.xdist_group("mariadb")
+def test_the_first_statement_of_a_user_is_executed_too(mariadb: MariaDB) -> None:
+    """Beside the plugin's own, whichever of both it is that waits for locks."""
+    section = section_of(mariadb) | {"query": {"init_command": "SET SESSION max_error_count=7"}}
+    with (
+        connected(endpoints.read(section).options) as opened,
+        opened._database.session() as session,
+    ):
+        found = session.exec_driver_sql("SELECT @@max_error_count, @@innodb_lock_wait_timeout")
+        assert found.one() == (7, 20)
+
+
 @pytest.mark.parametrize(
     ("dialect", "sentence"),
     [
@@ -688,12 +873,59 @@ def test_a_host_with_a_port_is_refused(option: str) -> None:
     assert endpoints.read({**section, option: "::1"}).options
 
 
-def test_no_repr_shows_the_password() -> None:
-    """Neither that of the options nor of the settings around them."""
-    settings_made = endpoints.read({"type": "sql", "url": "mysql://u:canary@h/db"})
-    assert "canary" not in repr(settings_made)
-    other = endpoints.read({"type": "sql", "dialect": "mysql", "password": "canary"})
-    assert "canary" not in repr(other) + str(other.options)
+SECRETS: dict[str, dict[str, Any]] = {
+    "the password": {"password": "canary-1"},
+    "the key's password": {"ssl_certfile": "c", "ssl_password": "canary-1"},
+    "password of the query": {"query": {"password": "canary-1", "sslmode": "require"}},
+    "passwd of the query": {"query": {"passwd": "canary-1", "charset": "utf8mb4"}},
+    "sslpassword of the query": {"query": {"sslpassword": "canary-1"}},
+    "key password of the query": {"query": {"ssl_key_password": "canary-1"}},
+    "scram key of the query": {"query": {"scram_client_key": "canary-1"}},
+    "odbc's string": {"query": {"odbc_connect": "DRIVER=x;PWD=canary-1"}},
+    "the url": {"url": "mysql://u:canary-1@h/db"},
+    "the url's query": {"url": "postgresql://h/db?user=u&password=canary-1&sslmode=require"},
+    "both of the url": {"url": "postgresql://u:canary-1@h/db?sslpassword=canary-1"},
+}
+
+
+@pytest.mark.parametrize("where", SECRETS)
+def test_no_secret_is_shown_wherever_it_stands(where: str) -> None:
+    """Neither by the options nor by the settings; every sentence about them is masked."""
+    made = endpoints.read({"type": "sql", "dialect": "mysql", **SECRETS[where]})
+    assert "canary" not in repr(made) + str(made.options) + repr(made.options)
+    assert "***" in repr(made.options)
+    written = "DRIVER=x;PWD=canary-1" if where == "odbc's string" else "canary-1"
+    assert mask(f"the driver says: {written} is wrong", made.secrets()) == (
+        "the driver says: *** is wrong"
+    )
+    for harmless in ("require", "utf8mb4", "'u'"):
+        assert mask(harmless, made.secrets()) == harmless
+
+
+@pytest.mark.parametrize("query", ["password=canary", {"connect_timeout": 5, "password": "canary"}])
+def test_a_query_that_is_none_is_not_shown(query: Any) -> None:
+    """It may hold a password."""
+    with pytest.raises(ConfigurationError) as caught:
+        endpoints.read({"type": "sql", "query": query})
+    assert str(caught.value) == (
+        "event_broker.query: the value is not a mapping of text to text; put numbers in quotes"
+    )
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_secret_of_the_query_is_masked_in_every_sentence(
+    postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    """The commands mask it as they do the password, whoever says it."""
+    commands = Commands(tmp_path)
+    commands.broker(
+        section_of(postgresql) | {"query": {"sslpassword": "canary-1"}, "db": "canary-1"}
+    )
+    for form in ([], ["--json"], ["--debug"]):
+        done = commands.run("check", *form)
+        assert done.code
+        assert "has no database '***'" in done.out + done.err
+        assert "canary" not in done.out + done.err
 
 
 def test_the_class_of_the_original_documentation_delivers(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from sqlalchemy import URL, create_engine, text
 
 import event_brokers
 from consuming import in_background, number, until_killed
-from event_brokers import ConfigurationError, Consumer, ReceivedEvent
+from event_brokers import ConfigurationError, Consumer, Event, ReceivedEvent, endpoints
 from event_brokers_sql import positions
+from event_brokers_sql.hooks import connect
 from servers import MariaDB
 from servers.backends import Backend
 from waiting import wait_until
@@ -247,6 +249,32 @@ def test_a_row_that_is_no_event_is_handed_over_as_it_is(sqlite_backend: Backend)
     assert [each.problem for each in received] == [None, "not JSON", "not JSON", None]
     assert [each.origin for each in received][1] == "table 'events', id 2"
     assert (received[1].id, received[1].headers) == (None, {})
+
+
+def test_headers_come_back_with_those_of_the_core(database: Backend) -> None:
+    """As from every other type: what was given, the event's id and its type."""
+    given = Event.from_dict({"event": "us\ner"}, "one", {"trace": "Grüße"})
+    plain = Event.from_dict({}, "two")
+    options = endpoints.read(database.section).options
+    with closing(connect(options, set())) as connection:
+        connection.publish([given, plain])
+    with event_brokers.consume(database.section, from_start=True) as consumer:
+        received = [next(consumer) for _ in range(2)]
+    assert [each.headers for each in received] == [given.headers, plain.headers]
+    assert received[0].headers == {"trace": "Grüße", "event_id": "one", "event_type": "user"}
+
+
+def test_headers_that_somebody_else_wrote_end_no_consumer(sqlite_backend: Backend) -> None:
+    """What is no mapping of text to text counts as no headers."""
+    publish(sqlite_backend)
+    engine = create_engine(URL.create("sqlite", database=sqlite_backend.section["db"]))
+    with engine.begin() as connection:
+        for headers in ("no JSON", '["a"]', '{"a": 1}', '{"a": "b"}'):
+            insertion = "INSERT INTO events (data, headers) VALUES ('{}', :headers)"
+            connection.execute(text(insertion), {"headers": headers})
+    engine.dispose()
+    with event_brokers.consume(sqlite_backend.section, from_start=True) as consumer:
+        assert [next(consumer).headers for _ in range(4)] == [{}, {}, {}, {"a": "b"}]
 
 
 @pytest.mark.xdist_group("mariadb")

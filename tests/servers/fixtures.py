@@ -88,6 +88,20 @@ def mariadb_server() -> Iterator[MariaDB]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgresql_over_tls(certificates: Certificates) -> Iterator[PostgreSQL]:
+    """A second PostgreSQL for the whole session, with TLS."""
+    with started(PostgreSQL(certificates)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_over_tls(certificates: Certificates) -> Iterator[MariaDB]:
+    """A second MariaDB for the whole session, with TLS."""
+    with started(MariaDB(certificates)) as server:
+        yield server
+
+
 @pytest.fixture
 def rabbitmq(rabbitmq_server: RabbitMQ) -> Iterator[RabbitMQ]:
     """A running RabbitMQ, which the test may kill."""

@@ -10,19 +10,27 @@ from typing import Any
 
 import pymysql
 
+from .certificates import Certificates
 from .ports import free_port
 from .process import ServerProcess
 
 
 class MariaDB(ServerProcess):
-    """MariaDB with one database and the user `username`, who has every right."""
+    """MariaDB with one database and the user `username`, who has every right.
+
+    Parameters:
+        certificates: for TLS on the same port; without them there is none. With them, whoever
+            signs in as `certified_username` must show a client's certificate.
+    """
 
     name = "mariadb"
     username = "rasa"
     password = "rasa-secret"
     db = "events"
+    certified_username = "certified"
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Certificates | None = None) -> None:
+        self.certificates = certificates
         self.port = free_port()
         super().__init__([self.port])
 
@@ -64,6 +72,11 @@ class MariaDB(ServerProcess):
     def _prepare(self) -> None:
         if os.geteuid() == 0:
             shutil.chown(self.folder, "mysql", "mysql")
+        if self.certificates is not None:
+            shutil.copy(self.certificates.ca, self.folder / "ca.pem")
+            self._write_certificate(
+                self.certificates.server_certificate, self.certificates.server_key
+            )
         statements = self.folder / "users.sql"
         statements.write_text(self._statements())
         statements.chmod(0o644)
@@ -78,9 +91,25 @@ class MariaDB(ServerProcess):
             *user_option(),
         )
 
+    def present(self, certificate: Path, key: Path) -> None:
+        """Present another certificate to whoever connects from now on."""
+        self._write_certificate(certificate, key)
+        self.query("FLUSH SSL")
+
+    def _write_certificate(self, certificate: Path, key: Path) -> None:
+        for source, name in ((certificate, "server.pem"), (key, "server_key.pem")):
+            target = self.folder / name
+            target.unlink(missing_ok=True)
+            target.touch(mode=0o600)
+            target.write_bytes(source.read_bytes())
+            if os.geteuid() == 0:
+                shutil.chown(target, "mysql", "mysql")
+
     def _statements(self) -> str:
-        user = f"'{self.username}'@'%'"
+        user, certified = f"'{self.username}'@'%'", f"'{self.certified_username}'@'%'"
         return f"""\
+CREATE USER IF NOT EXISTS {certified} IDENTIFIED BY '{self.password}' REQUIRE X509;
+GRANT ALL ON *.* TO {certified};
 CREATE DATABASE IF NOT EXISTS {self.db} CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS {user} IDENTIFIED BY '{self.password}';
 GRANT ALL ON *.* TO {user} WITH GRANT OPTION;
@@ -101,8 +130,15 @@ GRANT ALL ON *.* TO {user} WITH GRANT OPTION;
             # Without names a client from 127.0.0.1 is not the anonymous user at "localhost".
             "--skip-name-resolve",
             "--innodb-buffer-pool-size=64M",
+            *self._tls(),
             *user_option(),
         ]
+
+    def _tls(self) -> list[str]:
+        if self.certificates is None:
+            return ["--skip-ssl"]
+        names = {"ca": "ca.pem", "cert": "server.pem", "key": "server_key.pem"}
+        return [f"--ssl-{option}={self.folder / name}" for option, name in names.items()]
 
     def _check(self) -> None:
         self.query("SELECT 1")

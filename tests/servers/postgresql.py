@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from .certificates import Certificates
 from .ports import free_port
 from .process import ServerProcess
 
@@ -18,15 +19,22 @@ DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
 
 
 class PostgreSQL(ServerProcess):
-    """PostgreSQL with one database, whose superuser must give its password (SCRAM)."""
+    """PostgreSQL with one database, whose superuser must give its password (SCRAM).
+
+    Parameters:
+        certificates: for TLS on the same port; without them there is none. With them, whoever
+            signs in as `certified_username` must show a client's certificate.
+    """
 
     name = "postgresql"
     username = "rasa"
     password = "rasa-secret"
     db = "events"
+    certified_username = "certified"
     stop_signal = signal.SIGINT  # "fast shutdown": open connections are closed
 
-    def __init__(self) -> None:
+    def __init__(self, certificates: Certificates | None = None) -> None:
+        self.certificates = certificates
         self.port = free_port()
         super().__init__([self.port])
 
@@ -68,6 +76,31 @@ class PostgreSQL(ServerProcess):
             "--no-sync",
         )
         self._create_database()
+        if self.certificates is not None:
+            self._prepare_tls(self.certificates)
+
+    def _prepare_tls(self, certificates: Certificates) -> None:
+        shutil.copy(certificates.ca, self._data / "ca.pem")
+        self._write_certificate(certificates.server_certificate, certificates.server_key)
+        access = self._data / "pg_hba.conf"
+        access.write_text(
+            f"hostssl all {self.certified_username} all scram-sha-256 clientcert=verify-ca\n"
+            f"hostnossl all {self.certified_username} all reject\n{access.read_text()}"
+        )
+
+    def present(self, certificate: Path, key: Path) -> None:
+        """Present another certificate to whoever connects from now on."""
+        self._write_certificate(certificate, key)
+        self.query("SELECT pg_reload_conf()")
+
+    def _write_certificate(self, certificate: Path, key: Path) -> None:
+        for source, name in ((certificate, "server.pem"), (key, "server_key.pem")):
+            target = self._data / name
+            target.unlink(missing_ok=True)
+            target.touch(mode=0o600)
+            target.write_bytes(source.read_bytes())
+            if os.geteuid() == 0:
+                shutil.chown(target, "postgres", "postgres")
 
     def _create_database(self) -> None:
         subprocess.run(
@@ -82,7 +115,7 @@ class PostgreSQL(ServerProcess):
         )
 
     def _command(self) -> list[str]:
-        settings = {
+        settings: dict[str, str | int] = {
             "listen_addresses": self.host,
             "port": self.port,
             "unix_socket_directories": "",
@@ -90,6 +123,11 @@ class PostgreSQL(ServerProcess):
             "dynamic_shared_memory_type": "mmap",
             "shared_buffers": "32MB",
         }
+        if self.certificates is not None:
+            settings |= {
+                "unix_socket_directories": str(self.folder), "ssl": "on", "ssl_ca_file": "ca.pem",
+                "ssl_cert_file": "server.pem", "ssl_key_file": "server_key.pem",
+            }  # fmt: skip
         options = [f"--{name}={value}" for name, value in settings.items()]
         return [*as_postgres("postgres"), "-D", str(self._data), *options]
 

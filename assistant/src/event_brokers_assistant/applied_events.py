@@ -39,7 +39,7 @@ def applied_events(events: Sequence[Event]) -> list[Event]:
                 # before a message there always was the action that listened for it
                 _take_back(applied, UserUttered)
                 _take_back(applied, ActionExecuted)
-            case ActionExecuted(name=str(name)) if name in loops and _goes_on(name, applied):
+            case ActionExecuted(name=str(name)) if name in loops and _continues(name, applied):
                 _take_back_to_loop(applied, name)
             case _:
                 applied.append(event)
@@ -52,7 +52,7 @@ def _take_back(applied: list[Event], kind: type[Event]) -> None:
             return
 
 
-def _goes_on(loop: str, applied: Sequence[Event]) -> bool:
+def _continues(loop: str, applied: Sequence[Event]) -> bool:
     """Return whether a loop is executed once more, with nothing else in between."""
     later: str | None = None
     for event in reversed(applied):

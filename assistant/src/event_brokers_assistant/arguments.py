@@ -86,5 +86,5 @@ def end(output: Output, assistant: Assistant, timeout: float) -> int:
 def _settings(endpoints_file: str) -> EndpointSettings:
     source = click.get_current_context().get_parameter_source("endpoints_file")
     if source is ParameterSource.DEFAULT and not Path(endpoints_file).exists():
-        return EndpointSettings(None, None)
+        return EndpointSettings()
     return assembly.read(endpoints_file)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from event_brokers import ConfigurationError, EventBroker, endpoints, section
+from event_brokers import EventBroker, endpoints, section
 from event_brokers.cli.open_spool import NOTHING, counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings
-from event_brokers.section import EVENT_BROKER, Section
+from event_brokers.section import EVENT_BROKER
 from event_brokers_assistant.agent import Agent
 from event_brokers_assistant.model import Model
-from event_brokers_assistant.options import InMemoryTrackerStoreOptions, SQLTrackerStoreOptions
-from event_brokers_assistant.sql_store import SQLTrackerStore
-from event_brokers_assistant.stores import InMemoryTrackerStore, TrackerStore
+from event_brokers_assistant.store_settings import StoreSettings
 
 TRACKER_STORE = "tracker_store"
-_SQL = ("sql", "sqltrackerstore")
-_IN_MEMORY = ("inmemory", "in_memory", "inmemorytrackerstore")
 
 
 @dataclass(frozen=True)
@@ -26,17 +22,16 @@ class EndpointSettings:
 
     Attributes:
         broker: of the section `event_broker`; None where there is none.
-        tracker_store: the section `tracker_store`; None where there is none.
+        tracker_store: of the section `tracker_store`; in memory where there is none.
     """
 
-    broker: Settings | None
-    tracker_store: Section | None
+    broker: Settings | None = None
+    tracker_store: StoreSettings = field(default_factory=StoreSettings)
 
     def secrets(self) -> list[str]:
         """Return every text that must never be shown."""
-        own = self.broker.secrets() if self.broker else []
-        values = self.tracker_store.values if self.tracker_store else {}
-        return [*own, str(values["password"])] if values.get("password") else own
+        of_broker = self.broker.secrets() if self.broker else []
+        return of_broker + self.tracker_store.secrets()
 
 
 @dataclass(frozen=True)
@@ -81,8 +76,10 @@ def read(file: str) -> EndpointSettings:
         ConfigurationError: one sentence that names file, line, option and the way out.
     """
     there = section.from_file_if_there(file, EVENT_BROKER) is not None
+    store = section.from_file_if_there(file, TRACKER_STORE)
     return EndpointSettings(
-        endpoints.read(file) if there else None, section.from_file_if_there(file, TRACKER_STORE)
+        endpoints.read(file) if there else None,
+        StoreSettings.read(store) if store else StoreSettings(),
     )
 
 
@@ -100,7 +97,7 @@ def assemble(settings: EndpointSettings, model: Model | None) -> Assistant:
     before = counts(settings.broker) if settings.broker else NOTHING
     broker = EventBroker(settings.broker) if settings.broker else None
     try:
-        store, name = _store(settings.tracker_store, broker)
+        store, name = settings.tracker_store.open(broker)
     except BaseException:
         if broker:
             broker.close(timeout=0)
@@ -108,38 +105,3 @@ def assemble(settings: EndpointSettings, model: Model | None) -> Assistant:
     outcome = Outcome(broker, before) if broker else None
     spool = settings.broker.delivery.spool if settings.broker else None
     return Assistant(Agent(model, store), broker, outcome, name, spool)
-
-
-def _store(given: Section | None, broker: EventBroker | None) -> tuple[TrackerStore, str]:
-    if given is None:
-        return InMemoryTrackerStore(event_broker=broker), "in memory"
-    kind = given.values.get("type")
-    if not isinstance(kind, str):
-        raise given.error("missing; give SQL or InMemory, or leave the section out", "type")
-    if kind.casefold() in _IN_MEMORY:
-        endpoints.read_options(given, InMemoryTrackerStoreOptions)
-        return InMemoryTrackerStore(event_broker=broker), "in memory"
-    if kind.casefold() not in _SQL:
-        raise given.error(
-            f"'{kind}' is not served; give SQL or InMemory, or leave the section out", "type"
-        )
-    return _sql_store(endpoints.read_options(given, SQLTrackerStoreOptions), broker, given)
-
-
-def _sql_store(
-    options: SQLTrackerStoreOptions, broker: EventBroker | None, given: Section
-) -> tuple[TrackerStore, str]:
-    try:
-        store = SQLTrackerStore(
-            dialect=options.dialect,
-            host=options.url.reveal() if options.url else None,
-            port=options.port,
-            db=options.db,
-            username=options.username,
-            password=options.password.reveal() if options.password else None,
-            query=options.query,
-            event_broker=broker,
-        )
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{given.file}: {error}") from error.__cause__
-    return store, f"in {store.place}"

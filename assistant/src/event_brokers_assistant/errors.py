@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from event_brokers import EventBrokersError
 
+WITHOUT_SQL = 'needs event-brokers-sql; pip install "event-brokers-assistant[sql]"'
+
 
 class ModelError(EventBrokersError):
     """The model cannot be loaded, failed, or answered with something that is no answer."""

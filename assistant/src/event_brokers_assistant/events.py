@@ -278,7 +278,7 @@ def from_dict(event: Mapping[str, Any]) -> Event:
     try:
         converted = msgspec.convert({"event": type_name, **known}, kind)
     except msgspec.ValidationError as error:
-        raise InvalidEvent(_in_words(error)) from error
+        raise InvalidEvent(_word_mistake(error)) from error
     return msgspec.structs.replace(converted, unknown_fields=rest) if rest else converted
 
 
@@ -291,7 +291,7 @@ def _own_fields(kind: type[Event]) -> tuple[str, ...]:
     )
 
 
-def _in_words(error: msgspec.ValidationError) -> str:
+def _word_mistake(error: msgspec.ValidationError) -> str:
     text, _, path = str(error).partition(" - at `$")
     text = text.replace("`", "'")
     return f"event{path.rstrip('`')}: {text[:1].lower()}{text[1:]}"

@@ -136,16 +136,16 @@ def _module_of_file(path: Path) -> ModuleType:
         raise ModelError(f"--model: '{path}' is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
-    return _imported(lambda: spec.loader.exec_module(module) or module, str(path))  # type: ignore[union-attr]
+    return _import(lambda: spec.loader.exec_module(module) or module, str(path))  # type: ignore[union-attr]
 
 
 def _module(name: str, where: str) -> ModuleType:
     if "" not in sys.path:
         sys.path.insert(0, "")
-    return _imported(lambda: importlib.import_module(name), where)
+    return _import(lambda: importlib.import_module(name), where)
 
 
-def _imported(load: Callable[[], ModuleType], where: str) -> ModuleType:
+def _import(load: Callable[[], ModuleType], where: str) -> ModuleType:
     try:
         return load()
     except Exception as error:
@@ -173,7 +173,7 @@ async def _call(model: Model, tracker: DialogueStateTracker, message: Message) -
         return [each async for each in answer]
     if inspect.isawaitable(answer):
         answer = await answer
-    return _listed(answer)
+    return _list_answers(answer)
 
 
 def _call_in_thread(model: Model, tracker: DialogueStateTracker, message: Message) -> Any:
@@ -189,7 +189,7 @@ def _is_async(model: Model) -> bool:
     )
 
 
-def _listed(answer: Any) -> list[Any]:
+def _list_answers(answer: Any) -> list[Any]:
     if isinstance(answer, (str, Mapping, Event)) or not isinstance(answer, Iterable):
         return [answer]
     return list(answer)
@@ -198,7 +198,7 @@ def _listed(answer: Any) -> list[Any]:
 def _event(answer: Any) -> Event:
     if isinstance(answer, str):
         answer = {"text": answer}
-    event = _said(answer) if isinstance(answer, Mapping) else answer
+    event = _make_utterance(answer) if isinstance(answer, Mapping) else answer
     if not isinstance(event, Event):
         raise ModelError(
             f"the model answered with {type(answer).__name__}; give text, a dictionary with "
@@ -214,7 +214,7 @@ def _event(answer: Any) -> Event:
     return event
 
 
-def _said(answer: Mapping[str, Any]) -> BotUttered:
+def _make_utterance(answer: Mapping[str, Any]) -> BotUttered:
     known = ("text", "metadata", *BOT_DATA)
     for name in answer:
         if name not in known:

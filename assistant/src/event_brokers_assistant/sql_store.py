@@ -8,9 +8,9 @@ as the transactional outbox).
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from sqlalchemy import (
@@ -30,19 +30,16 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from event_brokers import Event
+from event_brokers import Event, Secret, SecretUrl
 from event_brokers_assistant import events
-from event_brokers_assistant.database import database_url, engine_for, place, told
+from event_brokers_assistant.database import ConversationDatabase, SQLTrackerStoreOptions
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.stores import AT_ONCE, initial_slots, stored_event
 from event_brokers_assistant.streaming import Broker, Stream, StreamStatus
 from event_brokers_assistant.tracker import DialogueStateTracker
 
-_ATTEMPTS = 3  # where two savers wait for each other, the database ends one of them
-
-_Answer = TypeVar("_Answer")
 _text = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 _name = String(255).with_variant(VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
 _metadata = MetaData()
@@ -89,6 +86,7 @@ class SQLTrackerStore:
         password: the user's password.
         event_broker: gets every event that is saved; None streams nothing.
         query: options of the database's driver.
+        options: those of endpoints.yml, in place of all from `dialect` on.
 
     Raises:
         ConfigurationError: an option is wrong, or the driver is missing.
@@ -106,22 +104,26 @@ class SQLTrackerStore:
         password: str | None = None,
         event_broker: Broker | None = None,
         query: Mapping[str, str] | None = None,
+        options: SQLTrackerStoreOptions | None = None,
     ) -> None:
-        self._url = database_url(
-            dialect=dialect, host=host, port=port, db=db,
-            username=username, password=password, query=query,
+        self._database = ConversationDatabase(
+            options
+            or SQLTrackerStoreOptions(
+                dialect=dialect, url=SecretUrl(host) if host else None, port=port, db=db,
+                username=username, password=Secret(password) if password else None,
+                query=None if query is None else dict(query),
+            )
         )  # fmt: skip
         self._slots = initial_slots(domain)
         self._stream = Stream(event_broker)
         self._streaming = threading.Lock()
-        self._engine = engine_for(self._url)
         self._prepare()
         self.stream_due()
 
     @property
     def place(self) -> str:
         """Where the database is, in words that hold no password."""
-        return place(self._url)
+        return self._database.place
 
     def get_or_create_tracker(self, sender_id: str) -> DialogueStateTracker:
         """Do as TrackerStore says."""
@@ -132,7 +134,7 @@ class SQLTrackerStore:
         query = (
             select(_events.c.data).where(_events.c.sender_id == sender_id).order_by(_events.c.id)
         )
-        rows = self._transaction(lambda connection: connection.scalars(query).all())
+        rows = self._database.transact(lambda connection: connection.scalars(query).all())
         if not rows:
             return None
         stored = [_event(data) for data in rows]
@@ -143,14 +145,14 @@ class SQLTrackerStore:
         new = tracker.new_events
         if new:
             rows = [self._row(stored_event(tracker.sender_id, each)) for each in new]
-            self._transaction(partial(_add, sender_id=tracker.sender_id, rows=rows))
+            self._database.transact(partial(_add, sender_id=tracker.sender_id, rows=rows))
             tracker.forget_new(len(new))
         self.stream_due()
 
     def keys(self) -> list[str]:
         """Do as TrackerStore says."""
         query = select(_conversations.c.sender_id)
-        return self._transaction(lambda connection: list(connection.scalars(query)))
+        return self._database.transact(lambda connection: list(connection.scalars(query)))
 
     def stream_due(self) -> None:
         """Do as TrackerStore says."""
@@ -158,7 +160,7 @@ class SQLTrackerStore:
             return
         with self._streaming:
             try:
-                while self._transaction(self._stream_some):
+                while self._database.transact(self._stream_some):
                     pass
             except TrackerStoreError as error:
                 self._stream.fail(error)
@@ -166,19 +168,19 @@ class SQLTrackerStore:
     def status(self) -> StreamStatus:
         """Do as TrackerStore says."""
         query = select(func.count()).where(_events.c.due)
-        due = self._transaction(lambda connection: connection.scalar(query))
+        due = self._database.transact(lambda connection: connection.scalar(query))
         return self._stream.status(due or 0)
 
     def close(self) -> None:
         """Do as TrackerStore says."""
-        self._engine.dispose()
+        self._database.close()
 
     def _prepare(self) -> None:
         try:
-            self._transaction(_metadata.create_all)
+            self._database.transact(_metadata.create_all)
         except TrackerStoreError:
             # another process that makes the same tables may have been faster
-            self._transaction(_metadata.create_all)
+            self._database.transact(_metadata.create_all)
 
     def _row(self, event: Event) -> dict[str, Any]:
         return {
@@ -207,21 +209,6 @@ class SQLTrackerStore:
         accepted = [row.id for row in due[:sent]]
         connection.execute(update(_events).where(_events.c.id.in_(accepted)).values(due=False))
         return sent > 0
-
-    def _transaction(self, work: Callable[[Connection], _Answer]) -> _Answer:
-        """Do something in one transaction, again where the database ended it for no fault of ours.
-
-        Whatever is done here may be done twice: an event that is stored already is left alone.
-        """
-        with told(self._url):
-            for _ in range(_ATTEMPTS - 1):
-                try:
-                    with self._engine.begin() as connection:
-                        return work(connection)
-                except OperationalError:
-                    continue
-            with self._engine.begin() as connection:
-                return work(connection)
 
 
 def _add(connection: Connection, sender_id: str, rows: Sequence[dict[str, Any]]) -> None:

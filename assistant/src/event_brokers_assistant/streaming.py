@@ -61,7 +61,7 @@ class Stream:
         if self._broker is None:
             return 0
         try:
-            count = _accepted(self._broker, events)
+            count = _accept_what_fits(self._broker, events)
         except Exception as error:  # noqa: BLE001 - a conversation never fails because of a broker
             self.fail(error)
             return 0
@@ -95,7 +95,7 @@ class Stream:
             self._outage.recovered("events are streamed again")
 
 
-def _accepted(broker: Broker, events: Sequence[Event]) -> int:
+def _accept_what_fits(broker: Broker, events: Sequence[Event]) -> int:
     """Publish as many of the oldest events as there is room for; one at least, or raise."""
     count = len(events)
     while True:

@@ -205,6 +205,9 @@ class _Reader(Generic[_OptionsClass]):
 
     def _wrong_type(self, option: str, value: Any) -> str:
         wanted = in_words(inspect.type_info(self._fields[option].type))
+        if wanted.startswith("a mapping"):
+            # whatever was written instead may hold a password
+            return f"the value is not {wanted}; put numbers in quotes"
         shown = "the value" if self._is_secret(option) else _shown(value)
         quotes = not isinstance(value, (str, list, Mapping)) and wanted.startswith("text")
         return f"{shown} is not {wanted}" + ("; put it in quotes" if quotes else "")

@@ -9,7 +9,10 @@ from urllib.parse import unquote
 
 MASK = "***"
 SHORT = 4  # characters; what is shorter stands inside of too many words by chance
-_WORDS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "api_key")
+_WORDS = (
+    "password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "api_key",
+    "odbc_connect", "scram_client_key", "scram_server_key",
+)  # fmt: skip
 _USER_OF_URL = re.compile(r"://[^/:@]*:")
 # bounded, for a text may be a body that somebody made to take long
 _NAME = r"[^?=&\s]{0,40}"

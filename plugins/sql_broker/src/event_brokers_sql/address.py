@@ -1,16 +1,16 @@
-"""From options to SQLAlchemy's URL and the driver's own arguments."""
+"""Where a database is: from options to SQLAlchemy's URL, and to words."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from event_brokers import ConfigurationError
-from event_brokers_sql.options import SQLOptions
+from event_brokers.plugin import ConfigurationError
+from event_brokers.plugin.network import Address
+from event_brokers_sql.options import DatabaseOptions, split_port
 
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -18,68 +18,36 @@ _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}
 _EXTRAS = {"psycopg": "postgresql", "pymysql": "mysql"}
-_CONNECT_SECONDS = 10
-_ANSWER_SECONDS = 20
 
 
-def database_url(options: SQLOptions) -> URL:
+def database_url(options: DatabaseOptions) -> URL:
     """Return the URL of the database.
 
     Raises:
-        ConfigurationError: the URL cannot be read, or the driver is not installed.
+        ConfigurationError: the URL cannot be read, the driver is not installed, or the folder of
+            an SQLite file does not exist.
     """
-    given = options.url.reveal() if options.url else None
-    url = _full_url(given) if given and "://" in given else _url(options, given)
+    given = options.server
+    url = _read_url(given) if given and "://" in given else _compose_url(options, given)
     _require_driver(url)
+    _require_folder(url)
     return url
 
 
-def driver_arguments(url: URL) -> dict[str, Any]:
-    """Return what the driver is told beside the URL: deadlines, so that nothing hangs for ever.
-
-    A session whose network has gone away amid a transaction holds its locks until the server
-    notices, and its successor waits for them: so the server is told not to wait long.
-    """
-    if url.get_backend_name() == "sqlite":
-        return {"timeout": _CONNECT_SECONDS}
-    if url.get_driver_name() == "psycopg":
-        milliseconds = _ANSWER_SECONDS * 1000
-        server = {
-            "statement_timeout": milliseconds,
-            "lock_timeout": milliseconds,
-            "idle_in_transaction_session_timeout": milliseconds,
-            "tcp_keepalives_idle": _ANSWER_SECONDS,
-            "tcp_keepalives_interval": _ANSWER_SECONDS // 4,
-            "tcp_keepalives_count": 3,
-        }
-        return {
-            "connect_timeout": _CONNECT_SECONDS,
-            "tcp_user_timeout": milliseconds,
-            "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
-        }
-    if url.get_driver_name() == "pymysql":
-        # the comment is one for MySQL, and a part of the statement for MariaDB
-        return {
-            "connect_timeout": _CONNECT_SECONDS,
-            "read_timeout": longest_answer(),
-            "write_timeout": longest_answer(),
-            "init_command": f"SET SESSION innodb_lock_wait_timeout={_ANSWER_SECONDS} "
-            f"/*M!100300 , SESSION idle_transaction_timeout={_ANSWER_SECONDS} */",
-        }
-    return {}
-
-
-def longest_answer() -> float:
-    """Return the seconds after which the server's own deadlines must have ended a call."""
-    return _ANSWER_SECONDS + 5.0
+def address_of(url: URL) -> Address:
+    """Return where the server listens; port 0 where neither URL nor dialect says which."""
+    default = _PORTS.get(url.get_backend_name(), 0)
+    return Address(url.host or "localhost", url.port or default)
 
 
 def place(url: URL) -> str:
     """Return where the database is, in words that hold no password."""
     if url.get_backend_name() == "sqlite":
         return f"'{url.database or ':memory:'}'"
-    return f"{url.host or 'localhost'}" + (f":{url.port}" if url.port else "")
+    address = address_of(url)
+    return str(address) if address.port else address.host
 
 
 def database_file(url: URL) -> Path | None:
@@ -90,7 +58,12 @@ def database_file(url: URL) -> Path | None:
     return Path(database)
 
 
-def _full_url(given: str) -> URL:
+def is_in_memory(url: URL) -> bool:
+    """Return whether an SQLite database is gone once it is closed."""
+    return url.database in (None, "", ":memory:") or "mode=memory" in str(url.database)
+
+
+def _read_url(given: str) -> URL:
     try:
         url = make_url(given)
     except (ArgumentError, ValueError):
@@ -102,17 +75,18 @@ def _full_url(given: str) -> URL:
     return url.set(drivername=_DRIVERS.get(url.drivername.casefold(), url.drivername))
 
 
-def _url(options: SQLOptions, host: str | None) -> URL:
+def _compose_url(options: DatabaseOptions, host: str | None) -> URL:
     dialect = options.dialect.casefold()
     drivername = _DRIVERS.get(dialect, dialect)
     if drivername.partition("+")[0] == "sqlite":
         return URL.create(drivername, database=options.db, query=options.query or {})
+    name, port = split_port(host or "localhost")
     return URL.create(
         drivername,
         username=options.username,
         password=options.password.reveal() if options.password else None,
-        host=host or options.host or "localhost",
-        port=options.port,
+        host=name,
+        port=port or options.port,
         database=options.db,
         query=options.query or {},
     )
@@ -136,4 +110,12 @@ def _require_driver(url: URL) -> None:
         raise ConfigurationError(
             f"event_broker.dialect: '{url.get_backend_name()}' needs {driver}; "
             f'pip install "event-brokers-sql[{_EXTRAS[driver]}]"'
+        )
+
+
+def _require_folder(url: URL) -> None:
+    file = database_file(url)
+    if file is not None and not file.parent.is_dir():
+        raise ConfigurationError(
+            f"event_broker.db: the folder '{file.parent}' does not exist; make it first"
         )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Table, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from event_brokers import Event
+from event_brokers.plugin import ConfigurationError, Event
 from event_brokers_sql import schema
-from event_brokers_sql.address import database_file, place
-from event_brokers_sql.database import Database
+from event_brokers_sql.address import database_file, is_in_memory, place
+from event_brokers_sql.engine import Database
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.packet import largest_statement, refuse_too_large
+from event_brokers_sql.rows import RowMaker
 
 _ASKED_AT_ONCE = 500
+_FORGET = "forget it: event-brokers spool forget-places, or a restart where there is no spool"
 
 
 class Connection:
@@ -26,24 +26,31 @@ class Connection:
 
     Parameters:
         options: the options of `type: sql`.
+        used: the tables that earlier connections stored events in; gains this one.
 
     Raises:
         ConfigurationError: a person must change something.
         BrokerUnavailable: the database cannot be reached now.
     """
 
-    def __init__(self, options: SQLOptions) -> None:
-        self._table = schema.events_table(options.table)
+    def __init__(self, options: SQLOptions, used: set[str]) -> None:
         self._database = Database(options)
+        name = _name_to_remember(self._database.url, options.table)
+        if name in used:
+            _require_file(self._database.url)
         try:
-            with self._database.first_session() as connection:
-                schema.prepare(connection, self._table)
+            with self._database.session() as connection:
+                if name in used:
+                    _require_table(connection, options.table)
+                self._table = schema.prepare_events(connection, options.table)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
-                self._json = _as_it_is if unicode else _in_ascii
+                self._rows = RowMaker(self._table, unicode)
         except BaseException:
             self._database.close()
             raise
+        if not is_in_memory(self._database.url):
+            used.add(name)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Store a batch in one transaction; what is stored already is left as it is.
@@ -54,12 +61,12 @@ class Connection:
             ConfigurationError: a person must change something.
             BrokerUnavailable: not stored, or not known.
         """
-        refuse_too_large(events, self._largest)
-        rows = [_row(event, self._json(event.body)) for event in events]
+        rows = [self._rows.make(event) for event in events]
+        refuse_too_large(rows, self._largest)
         with self._database.transaction() as connection:
             statement = _insert_unless_stored(self._table, connection.dialect.name)
             if statement is None:
-                rows = _not_stored(connection, self._table, rows)
+                rows = _select_missing(connection, self._table, rows)
                 statement = sqlalchemy.insert(self._table)
             if rows:
                 connection.execute(statement, rows)
@@ -69,56 +76,31 @@ class Connection:
         self._database.close()
 
 
-def look(options: SQLOptions) -> list[str]:
-    """Return what was found at the database, a sentence each, and change nothing.
+def _name_to_remember(url: URL, table: str) -> str:
+    """Return what is remembered of a table: the same name elsewhere is another table."""
+    file = url.get_backend_name() == "sqlite"
+    return f"table '{table}' in " + (place(url) if file else f"'{url.database}' at {place(url)}")
 
-    Raises:
-        ConfigurationError: a person must change something.
-        BrokerUnavailable: the database cannot be reached now.
-    """
-    table = schema.events_table(options.table)
-    database = Database(options)
-    file = database_file(database.url)
+
+def _require_file(url: URL) -> None:
+    """Refuse to make an SQLite file anew, whose events would be gone without a word."""
+    file = database_file(url)
     if file is not None and not file.exists():
-        return [f"the file '{file}' is missing; it is made at the first connect"]
-    with closing(database), database.first_session() as connection:
-        return [_connected(connection, database.url), _table_found(connection, table)]
+        raise ConfigurationError(
+            f"event_broker.db: the file '{file}' was used before and is gone; bring it back, or, "
+            f"to go on without what it held, {_FORGET}"
+        )
 
 
-def _connected(connection: sqlalchemy.Connection, url: URL) -> str:
-    version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
-    name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
-    server = f"{name.get(connection.dialect.name, connection.dialect.name)} {version}".strip()
-    if url.get_backend_name() == "sqlite":
-        return f"connected to {server}, file {place(url)}"
-    return f"connected to {server} at {place(url)} as '{url.username}', database '{url.database}'"
-
-
-def _table_found(connection: sqlalchemy.Connection, table: Table) -> str:
+def _require_table(connection: sqlalchemy.Connection, name: str) -> None:
+    """Refuse to make a table anew, as above."""
+    table = schema.events_table(name)
     if not schema.exists(connection, table):
-        return f"table '{table.name}' is missing; it is made at the first connect"
-    if schema.missing(connection, table):
-        return f"table '{table.name}' found; the columns it lacks are added at the first connect"
-    return f"table '{table.name}' found"
-
-
-def _as_it_is(body: bytes) -> str:
-    return body.decode()
-
-
-def _in_ascii(body: bytes) -> str:
-    """Return the same JSON with an escape for every other character."""
-    return json.dumps(json.loads(body), separators=(",", ":"))
-
-
-def _row(event: Event, data: str) -> dict[str, Any]:
-    return {
-        "sender_id": event.sender_id,
-        "data": data,
-        "event_id": event.id,
-        "type_name": event.type,
-        "timestamp": event.timestamp,
-    }
+        statement = schema.write_creation(connection, table)
+        raise ConfigurationError(
+            f"event_broker.table: '{name}' was used before and is gone; bring it back, or, to go "
+            f"on without what it held, {_FORGET}, or make an empty one: {statement}"
+        )
 
 
 def _insert_unless_stored(table: Table, dialect: str) -> Any:
@@ -133,9 +115,10 @@ def _insert_unless_stored(table: Table, dialect: str) -> Any:
     return None
 
 
-def _not_stored(
+def _select_missing(
     connection: sqlalchemy.Connection, table: Table, rows: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
+    """Return the rows whose events are not stored yet."""
     stored: set[str] = set()
     for start in range(0, len(rows), _ASKED_AT_ONCE):
         ids = [row["event_id"] for row in rows[start : start + _ASKED_AT_ONCE]]

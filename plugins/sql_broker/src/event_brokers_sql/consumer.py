@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
@@ -10,19 +9,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, select
 
-from event_brokers import ReceivedEvent
-from event_brokers.errors import PublishError
+from event_brokers.plugin import PublishError, ReceivedEvent, logger
 from event_brokers_sql import schema
-from event_brokers_sql.database import Database
+from event_brokers_sql.engine import Database
 from event_brokers_sql.gaps import barrier_for
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.positions import GroupPositions, NoPositions, Occupied, Positions
-
-logger = logging.getLogger("event_brokers")
+from event_brokers_sql.rows import read_row
 
 _AT_ONCE = 500
 _POLL_SECONDS = 0.2
-_STORE_SECONDS = 0.1  # that an acknowledgement may be repeated of, after SIGKILL
+_STORE_SECONDS = 0.1  # after SIGKILL, what was acknowledged in that time may come again
 _BEAT_SECONDS = 1.0
 
 Received = Generator[ReceivedEvent | None, None, None]
@@ -40,11 +37,10 @@ def consume(options: SQLOptions, group: str | None, from_start: bool) -> Receive
         ConfigurationError: a person must change something.
         BrokerUnavailable: the connection is lost.
     """
-    table = schema.events_table(options.table)
-    positions = NoPositions() if group is None else GroupPositions(table, group)
+    positions = NoPositions() if group is None else GroupPositions(options.table, group)
     with closing(Database(options)) as database:
-        with database.first_session() as connection:
-            schema.prepare(connection, table)
+        with database.session() as connection:
+            table = schema.prepare_events(connection, options.table)
             if isinstance(positions, GroupPositions):
                 schema.prepare(connection, positions.table)
         reader = _Reader(database, table, positions)
@@ -82,7 +78,7 @@ class _Reader:
             try:
                 found = self._positions.find(connection)
                 if not self._passes(connection, self._highest(connection)):
-                    return False  # what was begun before must not count as new
+                    return False  # an event whose transaction is still open must not count as new
                 if found is None:
                     found = 0 if from_start else self._highest(connection)
                     self._positions.begin(connection, found)
@@ -99,9 +95,9 @@ class _Reader:
         """
         try:
             while True:
-                rows = self._next_rows()
+                rows = self._read_ready()
                 for row in rows:
-                    yield self._received(row)
+                    yield read_row(row, self._table)
                     self._position = row.id
                     self._store_after(_STORE_SECONDS)
                 if rows:
@@ -116,13 +112,13 @@ class _Reader:
             self._release()
             raise
 
-    def _next_rows(self) -> list[Row[Any]]:
+    def _read_ready(self) -> list[Row[Any]]:
         """Return the next rows before which no other can appear."""
-        rows, is_final = self._look()
-        # what has become final was read before it was, and may lack a row
-        return self._look()[0] if is_final else rows
+        rows, is_final = self._read_some()
+        # another row may have appeared between reading and passing the barrier
+        return self._read_some()[0] if is_final else rows
 
-    def _look(self) -> tuple[list[Row[Any]], bool]:
+    def _read_some(self) -> tuple[list[Row[Any]], bool]:
         """Return the rows that may be yielded, and whether more have just become final."""
         with self._database.transaction() as connection:
             rows = connection.execute(
@@ -134,11 +130,11 @@ class _Reader:
             if not rows:
                 self._begin_anew_if_emptied(connection)
                 return [], False
-            ready = self._ready(rows)
+            ready = self._select_ready(rows)
             gap = len(ready) < len(rows)
             return ready, gap and self._passes(connection, rows[-1].id)
 
-    def _ready(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    def _select_ready(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Return the rows before the first gap in which one may still appear."""
         ready: list[Row[Any]] = []
         before = self._position
@@ -176,15 +172,6 @@ class _Reader:
         self._stored_at = time.monotonic()
 
     def _release(self) -> None:
-        # it is over; whoever consumes next goes on from what was stored at last
+        # where this fails, the next consumer goes on from the last position that was stored
         with suppress(PublishError, Occupied), self._database.transaction() as connection:
             self._positions.release(connection, self._position)
-
-    def _received(self, row: Row[Any]) -> ReceivedEvent:
-        headers = {"event_id": row.event_id, "event_type": row.type_name}
-        return ReceivedEvent.from_body(
-            (row.data or "").encode(),
-            f"table '{self._table.name}', id {row.id}",
-            row.event_id,
-            {name: text for name, text in headers.items() if text is not None},
-        )

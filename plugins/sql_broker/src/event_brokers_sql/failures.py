@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as AllInUse
 
-from event_brokers import BrokerUnavailable, ConfigurationError, RejectedEvents
-from event_brokers.errors import EventBrokersError
+from event_brokers.plugin import (
+    BrokerUnavailable,
+    ConfigurationError,
+    EventBrokersError,
+    RejectedEvents,
+)
 from event_brokers_sql.address import place
 
 # MySQL's numbers: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
@@ -34,21 +39,30 @@ _SQLITE_CONFIGURATION = {
 }
 
 
-def meaning(error: SQLAlchemyError, url: URL) -> EventBrokersError:
+class NoAnswer(BrokerUnavailable):
+    """The database did not answer in time: trying again at once would only take as long again."""
+
+
+def translate(error: SQLAlchemyError, url: URL, is_late: bool) -> EventBrokersError:
     """Return the error that tells the core what to do, for an error of the database.
 
     Parameters:
         error: what SQLAlchemy raised.
         url: the database's URL.
+        is_late: whether the time was over in which the database must answer.
     """
+    if isinstance(error, AllInUse):
+        return NoAnswer(f"every session with {place(url)} is in use")
     if not isinstance(error, DBAPIError):
         return BrokerUnavailable(f"{place(url)}: {type(error).__name__}")
-    configuration = _configuration(error, url)
+    configuration = _word_configuration(error, url)
     if configuration is not None:
         return ConfigurationError(configuration)
     if _is_about_data(error):
-        return RejectedEvents({}, _refused_value(error))
-    return BrokerUnavailable(_unavailable(error, url))
+        return RejectedEvents({}, _word_refused_value(error))
+    if is_late:
+        return NoAnswer(f"{place(url)} did not answer in time")
+    return _word_unavailable(error, url)
 
 
 def may_not_alter(error: SQLAlchemyError) -> bool:
@@ -58,7 +72,7 @@ def may_not_alter(error: SQLAlchemyError) -> bool:
     return _state(error) in _PERMISSION_STATES or _number(error) in _PERMISSION_NUMBERS
 
 
-def _configuration(error: DBAPIError, url: URL) -> str | None:
+def _word_configuration(error: DBAPIError, url: URL) -> str | None:
     text, state, number = str(error.orig), _state(error), _number(error)
     if url.get_backend_name() == "sqlite":
         return next(
@@ -74,6 +88,8 @@ def _configuration(error: DBAPIError, url: URL) -> str | None:
         state in _DATABASE_STATES or number in _DATABASE_NUMBERS
     ):
         return f"event_broker.db: {place(url)} has no database {database}; create it"
+    if "requires a valid client certificate" in text:
+        return f"event_broker.ssl_certfile: missing; '{place(url)}' asks for a client certificate"
     if state in _LOGIN_STATES or number in _LOGIN_NUMBERS or _is_login_text(text, state):
         return (
             f"event_broker.password: {place(url)} refuses the user '{url.username}'; "
@@ -100,23 +116,25 @@ def _is_about_data(error: DBAPIError) -> bool:
     return _state(error).startswith(_DATA_STATE_CLASSES) or _number(error) in _DATA_NUMBERS
 
 
-def _refused_value(error: DBAPIError) -> str:
+def _word_refused_value(error: DBAPIError) -> str:
     if _number(error) == _TOO_LONG_NUMBER or _state(error) == _TOO_LONG_STATE:
         return f"a value is longer than its column takes{_code(error)}; widen the column"
     return f"the database refuses a value{_code(error)}"
 
 
-def _unavailable(error: DBAPIError, url: URL) -> str:
+def _word_unavailable(error: DBAPIError, url: URL) -> BrokerUnavailable:
     text = str(error.orig)
     if "refused" in text.casefold() or "Errno 111" in text:
-        return f"{place(url)} refused the connection"
+        return BrokerUnavailable(f"{place(url)} refused the connection")
     if any(part in text for part in ("resolve", "Name or service", "Temporary failure in name")):
-        return f"no address found for host '{url.host}'"
+        return BrokerUnavailable(f"no address found for host '{url.host}'")
     if "timeout" in text.casefold() or "timed out" in text.casefold():
-        return f"{place(url)} did not answer in time{_code(error)}"
+        return NoAnswer(f"{place(url)} did not answer in time{_code(error)}")
+    if "database is locked" in text:
+        return NoAnswer(f"{place(url)}: {text}")
     if url.get_backend_name() == "sqlite":
-        return f"{place(url)}: {text}"
-    return f"{place(url)}: {type(error.orig).__name__}{_code(error)}"
+        return BrokerUnavailable(f"{place(url)}: {text}")
+    return BrokerUnavailable(f"{place(url)}: {type(error.orig).__name__}{_code(error)}")
 
 
 def _code(error: DBAPIError) -> str:

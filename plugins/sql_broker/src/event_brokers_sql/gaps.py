@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import OperationalError
 
-from event_brokers import ConfigurationError
+from event_brokers.plugin import ConfigurationError
 
 _OLD_SECONDS = 60.0
 # numbers of MySQL and MariaDB
@@ -21,10 +21,10 @@ _NO_RIGHT = (1044, 1142)
 
 
 class Barrier(Protocol):
-    """Is passed once every transaction has ended that may have taken an id before it was begun."""
+    """Tells when all transactions have ended that were open when it was begun."""
 
     def begin(self, connection: Connection) -> None:
-        """Begin to wait; what was begun before does not count any more."""
+        """Begin to wait for the transactions that are open now."""
 
     def is_passed(self, connection: Connection) -> bool:
         """Return whether the rows that are seen now are all there will be, of those ids."""
@@ -119,7 +119,7 @@ class _TableLock:
 
 
 class _Age:
-    """A dialect of which nothing is known: no transaction is taken to last so long."""
+    """Of other dialects nothing is known: a transaction counts as ended after a minute."""
 
     def __init__(self) -> None:
         self._set_at = time.monotonic()

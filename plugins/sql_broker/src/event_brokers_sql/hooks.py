@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from event_brokers import Event, ReceivedEvent, hookimpl
+from event_brokers.plugin import Event, ReceivedEvent, hookimpl
 from event_brokers_sql import consumer
-from event_brokers_sql.connection import Connection, look
+from event_brokers_sql.connection import Connection
+from event_brokers_sql.inspection import inspect
 from event_brokers_sql.options import SQLOptions
 
 
 @hookimpl
-def connect(options: SQLOptions) -> Connection:
-    """Connect to the database, and make the table where it is missing."""
-    return Connection(options)
+def connect(options: SQLOptions, used: set[str]) -> Connection:
+    """Connect to the database, and make the table where it is missing and always was."""
+    return Connection(options, used)
 
 
 @hookimpl
@@ -37,7 +38,7 @@ def options_class() -> type[SQLOptions]:
 @hookimpl
 def check(options: SQLOptions) -> Sequence[str]:
     """Look at the database and the table, and change nothing."""
-    return look(options)
+    return inspect(options)
 
 
 @hookimpl

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import VARCHAR
 from sqlalchemy.exc import IntegrityError
 
-_TAKEOVER_SECONDS = 10.0  # without a beat of the consumer that works
+_TAKEOVER_SECONDS = 10.0  # a consumer that is silent for so long loses its group
 
 
 class Positions(Protocol):
@@ -75,12 +75,12 @@ class GroupPositions:
     """Of one group, in a table that all of its consumers share.
 
     Parameters:
-        events: the table of the events; the positions stand in `<its name>_positions`.
+        events: the name of the table of events; the positions stand in `<name>_positions`.
         group: the group's name.
     """
 
-    def __init__(self, events: Table, group: str) -> None:
-        self.table = _positions_table(f"{events.name}_positions")
+    def __init__(self, events: str, group: str) -> None:
+        self.table = _positions_table(f"{events}_positions")
         self._group = group
         self._me = str(uuid4())
         self._seen: tuple[str | None, int] | None = None
@@ -124,7 +124,7 @@ class GroupPositions:
             raise Occupied
 
     def _is_silent(self, owner: str, beat: int) -> bool:
-        # seen by this process's own clock, for those of two machines may differ
+        # by the clock of this machine alone: two clocks may differ
         if self._seen != (owner, beat):
             self._seen, self._seen_at = (owner, beat), time.monotonic()
         return time.monotonic() - self._seen_at >= _TAKEOVER_SECONDS

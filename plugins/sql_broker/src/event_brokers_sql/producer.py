@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from event_brokers import EventBroker
-from event_brokers.endpoints import settings_for
+from event_brokers.plugin import settings_for
 
 
 class SQLProducer(EventBroker):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -20,11 +22,15 @@ from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from event_brokers import ConfigurationError
+from event_brokers.plugin import ConfigurationError, logger
+from event_brokers_sql.address import place
 from event_brokers_sql.failures import may_not_alter
 
 _LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+_HEADERS = "headers"  # the one column that a table may lack
 _ID_TEXT = String(255).with_variant(VARCHAR(255, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+_warned_of: set[tuple[str, str]] = set()  # place and table, without headers
 
 
 def events_table(name: str) -> Table:
@@ -33,29 +39,28 @@ def events_table(name: str) -> Table:
     Parameters:
         name: the table's name.
     """
-    return Table(
-        name,
-        MetaData(),
-        Column(
-            "id",
-            BigInteger().with_variant(Integer(), "sqlite"),
-            primary_key=True,
-            autoincrement=True,
-        ),
-        Column("sender_id", _LONG_TEXT),
-        Column("data", _LONG_TEXT),
-        Column("event_id", _ID_TEXT),
-        Column("type_name", _LONG_TEXT),
-        Column("timestamp", Double()),
-        Index(f"{name}_event_id", "event_id", unique=True),
-        mysql_charset="utf8mb4",
-        mariadb_charset="utf8mb4",
-    )
+    return _events_table(name, Column(_HEADERS, _LONG_TEXT))
 
 
 def exists(connection: Connection, table: Table) -> bool:
     """Return whether the database has the table."""
     return inspect(connection).has_table(table.name)
+
+
+def prepare_events(connection: Connection, name: str) -> Table:
+    """Make the table of events ready, and return it with the columns that it has then.
+
+    Parameters:
+        connection: to the database.
+        name: the table's name.
+
+    Raises:
+        ConfigurationError: the user may not alter the table; says which statements to run.
+        DBAPIError: the database refuses for another reason.
+    """
+    table = events_table(name)
+    prepare(connection, table)
+    return table if _has_headers(connection, table) else _events_table(name)
 
 
 def prepare(connection: Connection, table: Table) -> None:
@@ -67,25 +72,18 @@ def prepare(connection: Connection, table: Table) -> None:
     """
     if not exists(connection, table):
         _create(connection, table)
-    for statement in missing(connection, table):
+    for statement in find_missing(connection, table):
         _alter(connection, table, statement)
 
 
-def missing(connection: Connection, table: Table) -> list[str]:
+def find_missing(connection: Connection, table: Table) -> list[str]:
     """Return the statements that a table which exists already still needs."""
-    inspector = inspect(connection)
-    present = {column["name"] for column in inspector.get_columns(table.name)}
-    statements = [
-        f"ALTER TABLE {connection.dialect.identifier_preparer.format_table(table)} "
-        f"ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
-        for column in table.columns
-        if column.name not in present
-    ]
-    if not _has_unique_event_id(connection, table):
-        statements += [
-            str(CreateIndex(index).compile(dialect=connection.dialect)) for index in table.indexes
-        ]
-    return statements
+    return _find_needed(connection, table) + _find_wished_for(connection, table)
+
+
+def write_creation(connection: Connection, table: Table) -> str:
+    """Return the statement that makes the table, in one line."""
+    return " ".join(str(CreateTable(table).compile(dialect=connection.dialect)).split())
 
 
 def holds_unicode(connection: Connection, table: Table) -> bool:
@@ -102,6 +100,71 @@ def holds_unicode(connection: Connection, table: Table) -> bool:
         {"table": table.name},
     )
     return charset.scalar() == "utf8mb4"
+
+
+def _events_table(name: str, *more: Column[Any]) -> Table:
+    return Table(
+        name,
+        MetaData(),
+        Column(
+            "id",
+            BigInteger().with_variant(Integer(), "sqlite"),
+            primary_key=True,
+            autoincrement=True,
+        ),
+        Column("sender_id", _LONG_TEXT),
+        Column("data", _LONG_TEXT),
+        Column("event_id", _ID_TEXT),
+        Column("type_name", _LONG_TEXT),
+        Column("timestamp", Double()),
+        *more,
+        Index(f"{name}_event_id", "event_id", unique=True),
+        mysql_charset="utf8mb4",
+        mariadb_charset="utf8mb4",
+    )
+
+
+def _find_needed(connection: Connection, table: Table) -> list[str]:
+    """Return the statements without which nothing can be stored."""
+    columns = [each for each in _find_missing_columns(connection, table) if each.name != _HEADERS]
+    statements = [_write_addition(connection, table, column) for column in columns]
+    if not _has_unique_event_id(connection, table):
+        statements += [
+            str(CreateIndex(index).compile(dialect=connection.dialect)) for index in table.indexes
+        ]
+    return statements
+
+
+def _find_wished_for(connection: Connection, table: Table) -> list[str]:
+    """Return the statements without which headers alone are not stored."""
+    columns = [each for each in _find_missing_columns(connection, table) if each.name == _HEADERS]
+    return [_write_addition(connection, table, column) for column in columns]
+
+
+def _find_missing_columns(connection: Connection, table: Table) -> list[Column[Any]]:
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    return [column for column in table.columns if column.name not in present]
+
+
+def _write_addition(connection: Connection, table: Table, column: Column[Any]) -> str:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    added = CreateColumn(column).compile(dialect=connection.dialect)
+    return f"ALTER TABLE {name} ADD COLUMN {added}"
+
+
+def _has_headers(connection: Connection, table: Table) -> bool:
+    """Return whether the table has headers; warns once where it has none."""
+    statements = _find_wished_for(connection, table)
+    where = (place(connection.engine.url), table.name)
+    if statements and where not in _warned_of:
+        _warned_of.add(where)
+        logger.warning(
+            "sql: table '%s' has no column 'headers' and the user may not add it: headers are "
+            "not stored; run as its owner: %s",
+            table.name,
+            statements[0],
+        )
+    return not statements
 
 
 def _has_unique_event_id(connection: Connection, table: Table) -> bool:
@@ -123,10 +186,9 @@ def _create(connection: Connection, table: Table) -> None:
             return  # another process was faster
         if not may_not_alter(error):
             raise
-        statement = " ".join(str(CreateTable(table).compile(dialect=connection.dialect)).split())
         raise ConfigurationError(
             f"event_broker.table: '{table.name}' is missing and the user may not make it; "
-            f"run as an owner: {statement}"
+            f"run as an owner: {write_creation(connection, table)}"
         ) from None
 
 
@@ -136,11 +198,13 @@ def _alter(connection: Connection, table: Table, statement: str) -> None:
         with connection.begin():
             connection.execute(text(statement))
     except DBAPIError as error:
-        still_missing = missing(connection, table)
+        still_missing = find_missing(connection, table)
         if statement not in still_missing:
             return  # another process was faster
         if not may_not_alter(error):
             raise
+        if not _find_needed(connection, table):
+            return  # without headers it can be used all the same
         raise ConfigurationError(
             f"event_broker.table: '{table.name}' lacks columns and the user may not add them; "
             f"run as its owner: {'; '.join(still_missing)}"

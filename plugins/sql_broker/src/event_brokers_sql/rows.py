@@ -1,0 +1,76 @@
+"""An event as a row of the table, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, Table
+
+from event_brokers.plugin import Event, ReceivedEvent
+
+_encode = msgspec.json.Encoder().encode
+_decode_headers = msgspec.json.Decoder(dict[str, str]).decode
+
+
+class RowMaker:
+    """Makes the rows of one table.
+
+    Parameters:
+        table: as it is in the database.
+        holds_unicode: whether its column `data` takes every character.
+    """
+
+    def __init__(self, table: Table, holds_unicode: bool) -> None:
+        self._holds_unicode = holds_unicode
+        self._has_headers = "headers" in table.c
+
+    def make(self, event: Event) -> dict[str, Any]:
+        """Return the row that holds an event."""
+        row = {
+            "sender_id": event.sender_id,
+            "data": event.body.decode() if self._holds_unicode else _escape(event.body),
+            "event_id": event.id,
+            "type_name": _find_type(event),
+            "timestamp": event.timestamp,
+        }
+        if self._has_headers:
+            row["headers"] = _escape(_encode(event.given_headers)) if event.given_headers else None
+        return row
+
+
+def read_row(row: Row[Any], table: Table) -> ReceivedEvent:
+    """Return the event that a row holds.
+
+    Parameters:
+        row: with every column of the table.
+        table: it stands in.
+    """
+    of_the_core = {"event_id": row.event_id, "event_type": row.type_name}
+    return ReceivedEvent.from_body(
+        (row.data or "").encode(),
+        f"table '{table.name}', id {row.id}",
+        row.event_id,
+        _read_headers(row) | {name: text for name, text in of_the_core.items() if text is not None},
+    )
+
+
+def _find_type(event: Event) -> str | None:
+    """Return the type as the headers of other brokers have it, without control characters."""
+    if event.type is None or event.type.isprintable():
+        return event.type
+    return event.headers["event_type"]
+
+
+def _read_headers(row: Row[Any]) -> dict[str, str]:
+    written = getattr(row, "headers", None)
+    try:
+        return _decode_headers(written) if written else {}
+    except msgspec.DecodeError:
+        return {}  # somebody else's
+
+
+def _escape(body: bytes) -> str:
+    """Return the same JSON with an escape for every character that is not ASCII."""
+    return json.dumps(json.loads(body), separators=(",", ":"))
