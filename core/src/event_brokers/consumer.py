@@ -17,6 +17,7 @@ from event_brokers.outage import Outage
 from event_brokers.queues.bell import Bell
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
+from event_brokers.signal_handlers import is_from_signal_handler
 from event_brokers.unforeseen import Unforeseen
 from event_brokers.wording import first_line, name_and_first_line
 
@@ -77,8 +78,11 @@ class Consumer(Iterator[ReceivedEvent]):
             except ConfigurationError:
                 self.close()
                 raise
-            except Exception as error:  # noqa: BLE001 - as for publishing: whatever it is, again
-                self._lose(error)
+            except Exception as error:
+                if is_from_signal_handler(error):
+                    self.close()
+                    raise
+                self._lose(error)  # as for publishing: whatever it is, again
                 continue
             except BaseException:
                 self.close()
