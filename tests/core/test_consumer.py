@@ -226,3 +226,24 @@ def test_a_signal_handler_may_close_a_consumer_that_waits() -> None:
     consumer = Scripted(script).consumer()
     assert [each.event for each in consumer] == [{"n": 1}]
     assert released.is_set()
+
+
+def test_what_a_consumer_has_used_is_handed_to_its_next_generator() -> None:
+    """So that a plugin makes nothing anew that this consumer has received from."""
+    seen: list[set[str]] = []
+
+    class Placing(Scripted):
+        """Receives from one queue."""
+
+        @hookimpl
+        def consume(self, used: set[str]) -> Iterator[ReceivedEvent | None]:  # type: ignore[override]
+            """Note what was used before, and be lost once."""
+            seen.append(set(used))
+            used.add("queue 'q'")
+            if len(seen) == 1:
+                raise BrokerUnavailable("gone")
+            yield received(1)
+
+    with Placing().consumer() as consumer:
+        next(consumer)
+    assert seen == [set(), {"queue 'q'"}]

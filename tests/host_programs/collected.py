@@ -10,6 +10,7 @@ import gc
 import json
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,7 @@ class Calls:
         failures: what was raised, in words.
     """
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], object]) -> None:
         self.threads: list[str] = []
         self.failures: list[str] = []
         self._call = call
@@ -83,13 +84,12 @@ def call_while_publishing(
     """Publish on two threads, and leave garbage that calls `publish`, `flush` or `status`."""
     publisher = Publisher()
     broker = event_brokers.connect(section)
-    calls = Calls(
-        {
-            "publish": lambda: publisher.publish(broker),
-            "flush": lambda: ignore(broker.flush()),
-            "status": lambda: look(broker),
-        }[call]
-    )
+    callables: dict[str, Callable[[], object]] = {
+        "publish": lambda: publisher.publish(broker),
+        "flush": broker.flush,
+        "status": lambda: look(broker),
+    }
+    calls = Calls(callables[call])
 
     def publish() -> None:
         for _ in range(rounds):
@@ -106,7 +106,9 @@ def call_while_publishing(
     thread.start()
     publish()
     thread.join()
-    gc.collect()
+    while len(calls.threads) < 1 + 2 * rounds:  # another thread may be collecting still
+        gc.collect()
+        time.sleep(0.001)
     status = broker.flush()
     assert status.pending == 0, status
     publisher.close(broker)
@@ -153,10 +155,6 @@ def close(broker: EventBroker, publisher: Publisher) -> None:
         broker.close()
     except UndeliveredEvents as undelivered:
         publisher.undelivered += undelivered.count
-
-
-def ignore(result: object) -> None:
-    """Do nothing with a result."""
 
 
 def report(publisher: Publisher, calls: Calls) -> None:

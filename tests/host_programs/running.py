@@ -44,6 +44,8 @@ def publish(connection, events):
     if connection.get("collects_garbage"):
         gc.collect()
     time.sleep(connection.get("seconds", 0))
+    while not os.path.exists(connection.get("waits_for", "/")):
+        time.sleep(0.005)
     lines = b"".join(event.body + b"\\n" for event in events)
     file = os.open(connection["file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
@@ -89,7 +91,7 @@ class Programs:
         self.folder = folder
         self.database = folder / "events.db"
         self._arrived = folder / "arrived"
-        write_plugin(folder, "file", FILE_PLUGIN)
+        write_plugin(folder, "file", FILE_PLUGIN, "file-broker")
 
     def section(self, waits: str, **options: Any) -> dict[str, Any]:
         """Return the section of the broker `file`.
@@ -153,11 +155,6 @@ class Programs:
         (self.folder / name).write_text(program, encoding="utf-8")
         return name
 
-    def drain(self, section: dict[str, Any]) -> None:
-        """Deliver what was left in the spool."""
-        done = self.run("-c", DRAIN, json.dumps(section))
-        assert (done.code, done.err) == (0, "")
-
     def arrived(self) -> list[dict[str, Any]]:
         """Return the events that the broker has, in order."""
         if not self._arrived.exists():
@@ -171,6 +168,13 @@ class Programs:
     def arrivals(self) -> Counter[int]:
         """Return how often each event's `number` has arrived."""
         return Counter(event["number"] for event in self.arrived())
+
+    def arrivals_with_spool(self) -> Counter[int]:
+        """Return the same once the next program has delivered what was left in the spool."""
+        if (self.folder / "waiting").exists():
+            done = self.run("-c", DRAIN, json.dumps(self.section("spool")))
+            assert (done.code, done.err) == (0, "")
+        return self.arrivals()
 
     def rows(self) -> Counter[tuple[str, int]]:
         """Return how often each sender's `number` stands in the database."""

@@ -76,7 +76,7 @@ class Alarm:
         call: what is called, on the main thread, between any two steps of it.
     """
 
-    def __init__(self, longest: float, call: Callable[[], None]) -> None:
+    def __init__(self, longest: float, call: Callable[[], object]) -> None:
         self.rang = 0
         self._longest = longest
         self._call = call
@@ -96,9 +96,9 @@ def call_while_publishing(call: str, rounds: int, section: dict[str, Any]) -> No
     """Call `publish`, `flush` or `status` from the handler again and again."""
     publisher = Publisher()
     with event_brokers.connect(section) as broker:
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "publish": lambda: publisher.publish(broker),
-            "flush": lambda: broker.flush(),
+            "flush": broker.flush,
             "status": lambda: look(broker),
         }
         alarm = Alarm(longest_of(section), calls[call])

@@ -72,7 +72,7 @@ def test_after_ctrl_c_all_threads_publish_flush_and_close(
 def test_a_time_limit_may_strike_between_any_two_steps_of_publish(
     programs: Programs, exception: str, waits: str, is_whole: bool
 ) -> None:
-    """Hundreds of times in one program: what was accepted arrives once, what was not at most once."""
+    """Hundreds of times: what was accepted arrives once, and what was not at most once."""
     rounds = {"memory": 400, "spool": 100}[waits] * (10 if is_whole else 1)
     section = programs.section(waits)
     done = programs.run(

@@ -1,4 +1,4 @@
-"""Whatever line of a call a signal strikes, the broker works on, and every event is accounted for."""
+"""Whatever line of a call a signal strikes, the broker works on, and no event is lost."""
 
 from __future__ import annotations
 

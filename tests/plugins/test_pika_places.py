@@ -13,6 +13,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 import event_brokers
+from command import Commands
 from consuming import in_background
 from event_brokers import (
     BrokerUnavailable,
@@ -22,6 +23,8 @@ from event_brokers import (
     Secret,
     endpoints,
 )
+from event_brokers.plugin import DEFAULT_GROUP
+from event_brokers_pika.consumer import consume
 from event_brokers_pika.failures import translate
 from event_brokers_pika.hooks import check
 from event_brokers_pika.server import find_server
@@ -317,6 +320,26 @@ def test_events_wait_for_the_place_that_is_gone_and_go_on_once_it_is_back(
     assert loud.count("event_brokers") == 1
 
 
+def test_a_spool_knows_in_the_next_program_what_was_used(
+    rabbitmq: RabbitMQ, name: str, commands: Commands
+) -> None:
+    """A queue that was deleted between two programs is made anew once a person forgets it."""
+    spool = commands.folder / "waiting"
+    commands.broker(section(rabbitmq, name, delivery={"spool": str(spool)}))
+    endpoints_file = commands.folder / "endpoints.yml"
+    with event_brokers.connect(endpoints_file) as broker:
+        broker.publish({"number": 0})
+        assert broker.flush(30).delivered == 1
+    delete(rabbitmq, "queue", name)
+    with event_brokers.connect(endpoints_file) as broker:
+        with halted(broker) as why:
+            assert why() == gone(rabbitmq, "queue", name)
+            assert not exists(rabbitmq, "queue", name)
+            assert commands.run("spool", "forget-places").code == 0
+        assert broker.flush(60).delivered == 2
+    assert len(stored(rabbitmq, name, 1)) == 1
+
+
 def test_a_queue_whose_node_is_down_is_not_missing(rabbitmq: RabbitMQ) -> None:
     """RabbitMQ says 404 of it, too; it comes back with its node, and nobody has to do anything."""
     server = find_server(plain(rabbitmq, "q"))
@@ -388,5 +411,20 @@ def test_a_queue_that_is_deleted_under_its_consumer_ends_it(rabbitmq: RabbitMQ, 
         with pytest.raises(ConfigurationError) as caught:
             next(consumer)
     person.join()
+    assert str(caught.value) == gone(rabbitmq, "queue", name)
+    assert not exists(rabbitmq, "queue", name)
+
+
+def test_a_consumer_that_comes_back_makes_no_queue_anew(rabbitmq: RabbitMQ, name: str) -> None:
+    """The old one may be on a node that is cut off, and a publisher would take this one for it."""
+    options = plain(rabbitmq, name)
+    used: set[str] = set()
+    received = consume(options, DEFAULT_GROUP, False, used)
+    assert next(received) is None
+    wait_until(lambda: next(received) is None and used)
+    received.close()
+    delete(rabbitmq, "queue", name)
+    with pytest.raises(ConfigurationError) as caught:
+        wait_until(lambda: next(consume(options, DEFAULT_GROUP, False, used)))
     assert str(caught.value) == gone(rabbitmq, "queue", name)
     assert not exists(rabbitmq, "queue", name)

@@ -6,16 +6,21 @@ import logging
 import os
 import random
 import shutil
-from collections.abc import Callable
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from event_brokers import DeadLetter
+from event_brokers import DeadLetter, Event
+from event_brokers.queues.spool import salvage, tables
+from event_brokers.queues.spool.reading import NotReady, Reader
 from scripted_broker import ScriptedBroker
-from spools import an_event, drain, ids, open_spool
+from spools import BATCH_BYTES, an_event, drain, ids, open_spool
 
 PAGE = 4096
 EVENTS = 2000
@@ -209,6 +214,33 @@ def test_a_salvage_that_was_interrupted_is_finished_at_the_next_start(
     spool = open_spool(folder)
     assert len(drain(spool)) == EVENTS
     assert (folder / "damaged-20260101T000000Z-1").is_dir()
+    spool.close()
+
+
+def test_nothing_seems_to_have_left_while_a_damaged_file_is_read(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file is empty until then; whoever waits for an empty spool must not believe it."""
+    folder = copy(sound, tmp_path / "spool", with_zeroed_page)
+    is_reading, go_on = threading.Event(), threading.Event()
+    read = salvage._events
+
+    def wait(damaged: sqlite3.Connection) -> Iterator[Event]:
+        is_reading.set()
+        assert go_on.wait(60)
+        yield from read(damaged)
+
+    monkeypatch.setattr(salvage, "_events", wait)
+    spool = open_spool(folder)
+    looking = threading.Thread(target=spool.peek, args=(2 * EVENTS, BATCH_BYTES))
+    looking.start()
+    assert is_reading.wait(20)
+    with closing(Reader(folder / "data" / "events.db")) as reader:
+        with pytest.raises(NotReady):
+            reader.read(tables.first_number)
+        go_on.set()
+        looking.join(20)
+        assert reader.read(tables.first_number) == 1
     spool.close()
 
 

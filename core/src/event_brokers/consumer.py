@@ -55,6 +55,7 @@ class Consumer(Iterator[ReceivedEvent]):
         self._group = group
         self._from_start = from_start
         self._delays = delays or Delays()
+        self._used: set[str] = set()
         self._received: Generator[ReceivedEvent | None, None, None] | None = None
         # may be entered again: a signal handler that closes can strike while it is held
         self._turn = threading.RLock()
@@ -122,7 +123,10 @@ class Consumer(Iterator[ReceivedEvent]):
             return None
         if self._received is None:
             self._received = self._settings.plugin.hook.consume(
-                options=self._settings.options, group=self._group, from_start=self._from_start
+                options=self._settings.options,
+                group=self._group,
+                from_start=self._from_start,
+                used=self._used,
             )
         try:
             received = next(self._received)

@@ -56,6 +56,7 @@ class Delivery:
         self._narrowing = Narrowing(BATCH_EVENTS, settings.delivery.max_attempts)
         self._outage = Outage(self._name)
         self._condition = Condition(State.CONNECTING)
+        self._known: frozenset[str] = frozenset()  # places in which events were confirmed before
         self._used: set[str] = set()
         self._is_finishing = self._is_abandoned = self._is_hurried = self._is_due = False
         self._due = Bell()
@@ -148,7 +149,8 @@ class Delivery:
             if not self._queue.right.acquire():
                 return
             self._note(self._condition)
-            self._used = set(self._queue.used_places())
+            self._known = self._queue.used_places()
+            self._used = set(self._known)
             connection = self._calls.connect(self._settings.options, self._used)
             watcher.stay_first()
             self._deliver(connection)
@@ -256,8 +258,9 @@ class Delivery:
             )
 
     def _remember_places(self) -> None:
-        if not self._used <= self._queue.used_places():
+        if not self._used <= self._known:
             self._queue.remember_places(self._used)
+            self._known = frozenset(self._used)
 
     def _succeed(self) -> None:
         if self._condition.state is State.CONNECTED:

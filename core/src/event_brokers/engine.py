@@ -33,6 +33,10 @@ class _Running(msgspec.Struct, frozen=True):
     queue: Queue
     delivery: Delivery
 
+    def must_not_wait(self) -> bool:
+        """Return whether the caller, such as a destructor, is on a thread of these themselves."""
+        return self.delivery.is_on_this_thread() or self.queue.is_on_own_thread()
+
 
 class Engine:
     """Runs one queue and its delivery; in a forked child a new one, when it is first used.
@@ -65,11 +69,11 @@ class Engine:
             timeout: seconds; None waits for ever.
             is_cancelled: asked four times a second; ends the waiting.
         """
+        if self._at_end:
+            return self._at_end[0]  # nobody delivers any more
         running = self._use()
         running.queue.wake()
-        # on the thread that delivers, waiting for it would never end
-        patience = 0.0 if running.delivery.is_on_this_thread() else timeout
-        running.queue.wait_until_left(patience, is_cancelled)
+        running.queue.wait_until_left(0.0 if running.must_not_wait() else timeout, is_cancelled)
         return self.status()
 
     def close(self, timeout: float) -> Status:
@@ -85,11 +89,12 @@ class Engine:
             return self._at_end[0]
         if not self._running:
             return self._end_unused()
-        queue, delivery = self._running[0].queue, self._running[0].delivery
+        running = self._running[0]
+        queue, delivery = running.queue, running.delivery
         queue.seal()
         delivery.finish()
-        if delivery.is_on_this_thread():
-            return self.status()  # it ends when this call has returned
+        if running.must_not_wait():
+            return self.status()  # delivery ends by itself when this call has returned
         if not delivery.wait_until_over(timeout):
             delivery.abandon()
             delivery.wait_until_over(_ENDING_SECONDS)
@@ -150,6 +155,7 @@ class Engine:
 
     def after_fork_in_child(self) -> None:
         """Begin anew, with nothing in memory, when the child first uses this broker."""
+        fork.watch(self)
         for running in self._running:
             running.queue.after_fork_in_child()
         if not self._at_end:

@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
+
+from event_brokers.log import logger
+from event_brokers.unforeseen import Unforeseen
 
 _LOCK_SECONDS = 2.0  # for another thread that forks at the same time
 
@@ -25,15 +29,20 @@ class Forked(Protocol):
         """Go on."""
 
     def after_fork_in_child(self) -> None:
-        """Let go of what was copied; no other thread exists there."""
+        """Let go of what was copied; no other thread exists there.
+
+        The child's own forks are told only to what watches again there: a connection of the
+        parent's stays half done in the child for ever.
+        """
 
 
 _one_at_a_time = threading.RLock()
 _watched: dict[int, weakref.ref[Forked]] = {}
+_told: list[Forked] = []  # of the fork that is under way
 
 
 def watch(forked: Forked) -> None:
-    """Tell something of every fork for as long as it lives."""
+    """Tell something of every fork of this process for as long as it lives."""
     key = id(forked)
     _watched[key] = weakref.ref(forked, lambda _gone: _watched.pop(key, None))
 
@@ -45,13 +54,15 @@ def _living() -> list[Forked]:
 
 def _before() -> None:
     _one_at_a_time.acquire(timeout=_LOCK_SECONDS)
+    _told.clear()
     for forked in _living():
+        _told.append(forked)
         forked.before_fork()
 
 
 def _in_parent() -> None:
-    for forked in _living():
-        forked.after_fork_in_parent()
+    for forked in _take_told():
+        _call(forked.after_fork_in_parent)
     with suppress(RuntimeError):  # another thread has it, or the wait for it was interrupted
         _one_at_a_time.release()
 
@@ -59,8 +70,23 @@ def _in_parent() -> None:
 def _in_child() -> None:
     global _one_at_a_time
     _one_at_a_time = threading.RLock()
-    for forked in _living():
-        forked.after_fork_in_child()
+    _watched.clear()
+    for forked in _take_told():
+        _call(forked.after_fork_in_child)
+
+
+def _take_told() -> list[Forked]:
+    """Return who was told of this fork, the last one first."""
+    told = list(reversed(_told))
+    _told.clear()
+    return told
+
+
+def _call(after_fork: Callable[[], None]) -> None:
+    try:
+        after_fork()
+    except Exception as error:  # noqa: BLE001 - all the others have to go on as well
+        logger.error("after a fork: %s", Unforeseen(error))
 
 
 if hasattr(os, "register_at_fork"):

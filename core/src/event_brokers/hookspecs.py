@@ -4,23 +4,24 @@ A plugin is a module or object registered under the entry-point group `event_bro
 as the name; it imports `event_brokers` and `event_brokers.plugin` alone. Every EventBroker owns one
 pluggy manager that holds one plugin. What a hook raises decides what the core does:
 
-| raised                  | by      | the connection     | the events                            |
-|-------------------------|---------|--------------------|---------------------------------------|
-| `ConfigurationError`    | connect | there is none      | kept; one loud log line, tried slowly |
-| any other exception     | connect | there is none      | kept; tried again soon                |
-| `RejectedEvents`        | publish | used again, unless | those it names are dead letters (none |
-|                         |         | `reconnect` is set | named: the batch is halved); others   |
-|                         |         |                    | go on                                 |
-| `ConfigurationError`    | publish | closed             | kept; tried again slowly              |
-| `BrokerUnavailable`,    | publish | closed             | those without a confirm are sent      |
-| `OSError`               |         |                    | again, through a new connection       |
-| any other exception     | publish | closed             | the same, in smaller batches until    |
-|                         |         |                    | one fails alone; `max_attempts`       |
-|                         |         |                    | condemns it, but only when another    |
-|                         |         |                    | was confirmed meanwhile               |
-| any exception           | close   | is forgotten       | not concerned; one log line           |
-| `ConfigurationError`    | consume | the plugin's own   | not acknowledged; ends the consumer   |
-| any other exception     | consume | the plugin's own   | not acknowledged; consumed again      |
+=======================  =========  ==================  ========================================
+raised                   by         the connection      the events
+=======================  =========  ==================  ========================================
+`ConfigurationError`     `connect`  there is none       kept; one loud log line, tried slowly
+any other exception      `connect`  there is none       kept; tried again soon
+`RejectedEvents`         `publish`  used again, unless  those it names are dead letters (none
+                                    `reconnect` is set  named: the batch is halved); others go
+                                                        on
+`ConfigurationError`     `publish`  closed              kept; tried again slowly
+`BrokerUnavailable`,     `publish`  closed              those without a confirm are sent again,
+`OSError`                                               through a new connection
+any other exception      `publish`  closed              the same, in smaller batches until one
+                                                        fails alone; `max_attempts` condemns it,
+                                                        but only between two that are confirmed
+any exception            `close`    is forgotten        not concerned; one log line
+`ConfigurationError`     `consume`  the plugin's own    not acknowledged; ends the consumer
+any other exception      `consume`  the plugin's own    not acknowledged; consumed again
+=======================  =========  ==================  ========================================
 
 The three that `publish` raises on purpose can carry `confirmed`, the ids of the events that need
 not be sent again. Attempts are delayed ever longer, up to 30 s, until something is confirmed.
@@ -113,7 +114,9 @@ def check(options: Any) -> Sequence[str]:
 
 
 @hookspec(firstresult=True)
-def consume(options: Any, group: str | None, from_start: bool) -> Iterator[ReceivedEvent | None]:
+def consume(
+    options: Any, group: str | None, from_start: bool, used: set[str]
+) -> Iterator[ReceivedEvent | None]:
     """Yield what arrives, for ever; a generator function. Optional.
 
     Being asked for the next one acknowledges the event before. Being closed does not, and must
@@ -126,5 +129,6 @@ def consume(options: Any, group: str | None, from_start: bool) -> Iterator[Recei
         group: consumers of one group share the events, each group gets them all; None sees all
             there are, acknowledges nothing and leaves no trace.
         from_start: whether a group without a position begins with the oldest event there is.
+        used: as for `connect`: the places that this consumer has received from before.
     """
     raise NotImplementedError

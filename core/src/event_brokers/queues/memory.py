@@ -118,6 +118,9 @@ class MemoryQueue:
         )
         return self._has_left(accepted)
 
+    def is_on_own_thread(self) -> bool:
+        return False
+
     def close(self) -> None:
         """Do nothing: there are neither files nor threads."""
 

@@ -116,6 +116,9 @@ class Queue(Protocol):
             is_cancelled: asked at every change, and four times a second; ends the waiting.
         """
 
+    def is_on_own_thread(self) -> bool:
+        """Return whether the caller is on a thread of the queue's, where waiting never ends."""
+
     def close(self) -> None:
         """Let go of files and threads; looking at the queue afterwards still works."""
 

@@ -44,19 +44,19 @@ class SpoolFile:
         self._reader = Reader(self._database.path)
         self._start()
 
-    def change(self, request: Request[_Found], patience: float = PATIENCE_SECONDS) -> _Found:
+    def change(self, request: Request[_Found], patience: float = 0.0) -> _Found:
         """Let a request change the file, and return its result.
 
         Parameters:
             request: its work is given the connection, in a transaction.
-            patience: seconds to wait for it to begin.
+            patience: seconds to wait for it to begin, where they are more than PATIENCE_SECONDS.
 
         Raises:
             SpoolError: nothing was changed, or nobody knows.
             QueueFull: as the work has raised it.
             ConfigurationError: as the work has raised it.
         """
-        return self._ask(self._storing, request, patience)
+        return self._ask(self._storing, request, max(patience, PATIENCE_SECONDS))
 
     def leave(self, request: Request[Any]) -> None:
         """Let a request change the file later, without waiting for it."""
@@ -173,15 +173,16 @@ class SpoolFile:
             if request.claim():
                 raise SpoolError(f"'{self._folder}': {self._what_is_in_the_way(worker)}")
             self._wait_for_answer(worker, request)
-        try:
+        failure = request.error
+        if failure is None or isinstance(failure, _OWN_ERRORS):
             return request.result()
-        except _OWN_ERRORS:
-            raise
         # not the error itself: others may be told the same, on their threads
-        except SpoolError as error:
-            raise SpoolError(str(error)) from error
-        except BaseException as error:
-            raise SpoolError(f"'{self._folder}': failed: {type(error).__name__}") from error
+        raise SpoolError(self._say(failure)) from failure
+
+    def _say(self, failure: BaseException) -> str:
+        if isinstance(failure, SpoolError):
+            return str(failure)
+        return f"'{self._folder}': failed: {type(failure).__name__}"
 
     def _wait_for_answer(self, worker: Worker, request: Request[Any]) -> None:
         while not request.wait(_LOOK_SECONDS):

@@ -14,7 +14,7 @@ from event_brokers.event import Event
 from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool import room, tables
-from event_brokers.queues.spool.file import PATIENCE_SECONDS, SpoolFile
+from event_brokers.queues.spool.file import SpoolFile
 from event_brokers.queues.spool.own_files import make_folder
 from event_brokers.queues.spool.owner import Ownership
 from event_brokers.queues.spool.request import Request
@@ -42,7 +42,7 @@ class Spool:
         ConfigurationError: the folder cannot be used, or its events are being delivered elsewhere.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - each is one option
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each option, as a queue is made
         self,
         folder: Path,
         durability: str,
@@ -115,6 +115,9 @@ class Spool:
 
         self._left.wait_for(is_over, 0.0 if is_worker() else timeout, POLL_SECONDS)
         return has_left
+
+    def is_on_own_thread(self) -> bool:
+        return is_worker()
 
     def close(self) -> None:
         self._file.close()
@@ -231,7 +234,7 @@ class Spool:
             self._file.leave(request)
             return True
         try:
-            self._file.change(request, max(timeout, PATIENCE_SECONDS))
+            self._file.change(request, timeout)
         except QueueFull as refusal:
             refusals.append(refusal)
             return False

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from event_brokers.queues.spool import schema
+from event_brokers.queues.spool import salvage, schema
 from event_brokers.queues.spool.database import FAILURES, Identity, identity, in_words
 from event_brokers.queues.spool.inherited import leave_alone
 
@@ -17,7 +17,7 @@ _Found = TypeVar("_Found")
 
 
 class NotReady(Exception):
-    """The file is missing, or not of this version: who writes must open it first."""
+    """The file is missing, not of this version, or not repaired: who writes must open it first."""
 
 
 class Reader:
@@ -126,6 +126,9 @@ def _connect(path: Path, file: Identity | None) -> sqlite3.Connection:
         )  # fmt: skip
         try:
             if schema.version_of(connection) != schema.VERSION:
+                raise NotReady
+            # asked once the file is open: a new one is empty until the damaged one has been read
+            if salvage.is_under_way(path.parent.parent):
                 raise NotReady
         except BaseException:
             connection.close()

@@ -54,6 +54,15 @@ def finish_interrupted(database: Database) -> None:
         _read(database, aside)
 
 
+def is_under_way(folder: Path) -> bool:
+    """Return whether a file has been set aside that is not read to the end.
+
+    Parameters:
+        folder: of the spool.
+    """
+    return any(folder.glob(f"*{_UNREAD}"))
+
+
 def _new_name(folder: Path) -> Path:
     stem = f"damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     names = (f"{stem}-{number}" for number in count(1))

@@ -13,7 +13,7 @@ from event_brokers.queues.bell import Bell
 from event_brokers.queues.spool.request import Inbox, Request
 from event_brokers.wording import name_and_first_line
 
-_LONGEST_PAUSE_SECONDS = 5.0  # for a fork that was interrupted and never said that it is over
+_LONGEST_PAUSE_SECONDS = 2.0  # for a fork that was interrupted and never said that it is over
 _here = threading.local()
 
 
@@ -86,8 +86,7 @@ class Worker:
         pause, self._pause = self._pause, None
         self._inbox.must_pause = False
         if pause is not None:
-            with suppress(RuntimeError):  # ended already
-                pause.over.release()
+            pause.end()
 
     def _start(self) -> None:
         # a thread of ours starts the one that serves, for `Thread.start` holds locks and waits,
@@ -105,6 +104,8 @@ class Worker:
                 self._serve_until_the_end()
             finally:
                 self._is_running = False
+                if self._pause is not None:
+                    self._pause.begin()  # a thread that has ended is as good as one that waits
                 self._baton.release()
                 self._over.ring()
             if self._inbox.is_empty():
@@ -129,7 +130,7 @@ class Worker:
         if pause is None:
             return
         self._release_files()
-        pause.begun.release()
+        pause.begin()
         pause.over.acquire(timeout=_LONGEST_PAUSE_SECONDS)
         if self._pause is pause:
             self.go_on()
@@ -149,3 +150,13 @@ class _Pause:
         self.begun, self.over = _thread.allocate_lock(), _thread.allocate_lock()
         self.begun.acquire()
         self.over.acquire()
+
+    def begin(self) -> None:
+        """Let who forks go on."""
+        with suppress(RuntimeError):  # it has begun already
+            self.begun.release()
+
+    def end(self) -> None:
+        """Let the thread go on."""
+        with suppress(RuntimeError):  # it is over already
+            self.over.release()
