@@ -12,6 +12,7 @@ from event_brokers.queues.spool import room, salvage, tables
 from event_brokers.queues.spool.ballast import Ballast
 from event_brokers.queues.spool.database import BALLAST, Damaged, Database, DiskFull
 from event_brokers.queues.spool.request import Inbox, Request
+from event_brokers.wording import name_and_first_line
 
 _SHRINK_BYTES = 16 * 1024 * 1024  # free room in the file that is worth giving back
 _SHRINK_PAGES = 2048  # at a time: everybody waits meanwhile
@@ -145,8 +146,9 @@ class Store:
         try:
             with self._database.lock:
                 self._shrink(_SHRINK_BYTES, inbox.is_awaited)
-        except (SpoolError, Damaged) as error:
-            logger.warning("'%s': does not shrink: %s", self._database.folder, error)
+        except Exception as error:  # noqa: BLE001 - it is no failure of those who wait now
+            reason = name_and_first_line(error)
+            logger.warning("'%s': does not shrink: %s", self._database.folder, reason)
 
     def _shrink(self, above: int, is_awaited: Callable[[], bool]) -> None:
         """Give room back to the disk, where so many bytes of the file and most of it are free."""
