@@ -70,6 +70,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Make up hostile and broken input for a minute a test: nox -s fuzz -- --fuzz 300."""
+    _install(session)
+    _test(session, "tests/fuzz", "--fuzz", "60", *session.posargs)
+
+
+@nox.session
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)

@@ -134,6 +134,22 @@ def test_whoever_waits_for_an_answer_is_not_closed(commands: Commands) -> None:
         assert b"at last" in read_all(asking)
 
 
+def test_models_that_take_their_time_keep_nobody_else_waiting(commands: Commands) -> None:
+    """However many think: others are answered, and the state is shown."""
+    (commands.folder / "agent.py").write_text(WAITS_FOR_GO)
+    senders = [f"s{number}" for number in range(60)]
+    with running(commands, "-m", "agent.py") as assistant, ExitStack() as opened:
+        asking = [
+            opened.enter_context(connect(assistant, request(WEBHOOK, sender=sender, message="hi")))
+            for sender in senders
+        ]
+        wait_until(lambda: all((commands.folder / f"asked-{name}").exists() for name in senders))
+        for path in ("/healthz", "/status", "/conversations/s1/tracker"):
+            assert assistant.client.get(path, timeout=20).status_code == 200
+        (commands.folder / "go").touch()
+        assert all(b"at last" in read_all(each) for each in asking)
+
+
 def test_where_all_wait_for_answers_the_newest_is_refused(commands: Commands) -> None:
     """With a sentence; as soon as one is answered there is room again."""
     (commands.folder / "agent.py").write_text(WAITS_FOR_GO)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -226,3 +228,69 @@ def test_a_signal_handler_may_close_a_consumer_that_waits() -> None:
     consumer = Scripted(script).consumer()
     assert [each.event for each in consumer] == [{"n": 1}]
     assert released.is_set()
+
+
+def test_what_a_consumer_has_used_is_handed_to_its_next_generator() -> None:
+    """So that a plugin makes nothing anew that this consumer has received from."""
+    seen: list[set[str]] = []
+
+    class Placing(Scripted):
+        """Receives from one queue."""
+
+        @hookimpl
+        def consume(self, used: set[str]) -> Iterator[ReceivedEvent | None]:  # type: ignore[override]
+            """Note what was used before, and be lost once."""
+            seen.append(set(used))
+            used.add("queue 'q'")
+            if len(seen) == 1:
+                raise BrokerUnavailable("gone")
+            yield received(1)
+
+    with Placing().consumer() as consumer:
+        next(consumer)
+    assert seen == [set(), {"queue 'q'"}]
+
+
+class TimeIsOver(Exception):
+    """What an application's signal handler raises."""
+
+
+def _raise_time_is_over(_number: int, _frame: object) -> None:
+    raise TimeIsOver
+
+
+class _Limit:
+    """A handler that is an object, and one that is a method."""
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        raise TimeIsOver
+
+    def strike(self, _number: int, _frame: object) -> None:
+        """Raise."""
+        raise TimeIsOver
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [_raise_time_is_over, _Limit(), _Limit().strike, partial(_raise_time_is_over)],
+    ids=["function", "object", "method", "partial"],
+)
+def test_what_a_signal_handler_raises_reaches_the_application(
+    handler: Callable[[int, object], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is no failure of the broker's, and is not retried."""
+
+    def script() -> Iterator[ReceivedEvent | None]:
+        yield received(1)
+        signal.raise_signal(signal.SIGUSR1)
+        yield received(2)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with Scripted(script).consumer() as consumer:
+            next(consumer)
+            with pytest.raises(TimeIsOver):
+                next(consumer)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert caplog.messages == []

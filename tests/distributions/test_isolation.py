@@ -145,6 +145,31 @@ def test_the_assistant_alone_says_what_a_database_needs(assistant_alone: Environ
     )
 
 
+def test_with_its_extra_the_assistant_keeps_conversations_in_a_database(
+    wheels: dict[str, Wheel], tmp_path: Path
+) -> None:
+    """`[sql]` brings the SQL plugin's engine, and through it SQLAlchemy; no broker is needed."""
+    core, assistant, sql = (
+        wheels[f"event-brokers{name}"].path for name in ("", "-assistant", "-sql")
+    )
+    environment = Environment.made(
+        tmp_path / "environment", f"{core}[cli]", f"{assistant}[sql]", str(sql)
+    )
+    program = (
+        "from event_brokers_assistant import SQLTrackerStore\n"
+        "from event_brokers_assistant.events import UserUttered\n"
+        "for text in ('one', 'two'):\n"
+        "    store = SQLTrackerStore(db='tracker.db')\n"
+        "    tracker = store.get_or_create_tracker('s')\n"
+        "    tracker.update(UserUttered(text))\n"
+        "    store.save(tracker)\n"
+        "    print(len(store.retrieve('s').events))\n"
+        "    store.close()\n"
+    )
+    run = environment.run("python", "-W", "error", "-c", program)
+    assert (run.stdout, run.stderr) == ("1\n2\n", "")
+
+
 @pytest.mark.parametrize("type_name", sorted(DISTRIBUTIONS))
 def test_the_core_alone_says_what_to_install(type_name: str, core_alone: Environment) -> None:
     """A type whose plugin is missing: one sentence with the pip command."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -71,6 +72,12 @@ class Ended:
     code: int
     out: str
     err: str
+
+    @property
+    def complaints(self) -> list[str]:
+        """What it complained of, but for SQLite's file that others were writing to."""
+        allowed = re.compile(r"sql: (retrying: .*database is locked|recovered after)")
+        return [line for line in self.err.splitlines() if not allowed.match(line)]
 
     @property
     def document(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_every_event_of_a_child_that_ends_without_close_arrives(
     for _ in range(10 if is_whole else 1):
         programs.database.unlink(missing_ok=True)
         done = programs.run(file, method)
-        assert (done.code, done.err) == (0, "")
+        assert (done.code, done.complaints) == (0, [])
         expected = {("parent", number) for number in range(CHILDREN)}
         for child in range(CHILDREN):
             expected |= {(f"child {child}", number) for number in range(EVENTS_EACH)}
@@ -125,7 +125,7 @@ def test_every_event_of_a_pool_of_processes_arrives(
     programs.write("jobs.py", JOBS)
     programs.write("section.json", json.dumps(programs.sql_section(waits)))
     done = programs.run(programs.write("program.py", POOL), method)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, [])
     expected = {("parent", number) for number in range(4)}
     expected |= {("pool", number) for number in range(32 * 25)}
     assert programs.rows() == dict.fromkeys(expected, 1)

@@ -35,6 +35,7 @@ from event_brokers import BrokerUnavailable, ConfigurationError, Event, Rejected
 from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer, client, connection, session
 from event_brokers_kafka.connection import Connection
+from event_brokers_kafka.consumer import consume
 from event_brokers_kafka.failures import translate_errors
 from event_brokers_kafka.hooks import check
 from event_brokers_kafka.topic import Topic
@@ -609,7 +610,7 @@ def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, n
         what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable, 40)
     sentence = what_is_wrong(lambda: Connection(options, used), ConfigurationError)
     assert sentence == (
-        f"event_broker.topic: '{name}' has confirmed events and is now missing at '{options.url}'; "
+        f"event_broker.topic: '{name}' was used before and is now missing at '{options.url}'; "
         "events are kept and no new topic is made: bring it back, or kafka-topics.sh "
         f"--bootstrap-server {options.url} --create --topic {name}"
     )
@@ -618,6 +619,24 @@ def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, n
     with closing(Connection(options, used)) as again:
         again.publish([an_event(2)])
     assert len(stored(kafka, name, 1)) == 1
+
+
+def test_a_consumer_that_comes_back_makes_no_topic_anew(kafka: Kafka, name: str) -> None:
+    """A publisher would take the new one for the old one, whose events are gone."""
+    options, used = plain(kafka, name), set[str]()
+    make_topic(kafka, name)
+    with closing(consume(options, "group", False, used)) as received:
+        assert next(received) is None
+    assert used == {name}
+    delete_topic(kafka, name)
+
+    def consume_again() -> None:
+        with closing(consume(options, "group", False, used)) as again:
+            next(again)
+
+    sentence = what_is_wrong(consume_again, ConfigurationError)
+    assert sentence.startswith(f"event_broker.topic: '{name}' was used before and is now missing")
+    assert name not in topics(kafka)
 
 
 def test_a_topic_is_used_only_once_it_was_reached(name: str) -> None:

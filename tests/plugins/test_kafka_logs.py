@@ -42,7 +42,7 @@ def login(server: Kafka, mechanism: str) -> dict[str, Any]:
 def received(options: KafkaOptions, group: str | None, count: int) -> list[ReceivedEvent]:
     """Return the first events of a topic."""
     found: list[ReceivedEvent] = []
-    with closing(consume(options, group, from_start=True)) as events:
+    with closing(consume(options, group, True, set())) as events:
         while len(found) < count:
             event = next(events)
             if event is not None:

@@ -23,6 +23,8 @@ from event_brokers import (
     Secret,
     endpoints,
 )
+from event_brokers.plugin import DEFAULT_GROUP
+from event_brokers_pika.consumer import consume
 from event_brokers_pika.failures import translate
 from event_brokers_pika.hooks import check
 from event_brokers_pika.server import find_server
@@ -409,5 +411,20 @@ def test_a_queue_that_is_deleted_under_its_consumer_ends_it(rabbitmq: RabbitMQ, 
         with pytest.raises(ConfigurationError) as caught:
             next(consumer)
     person.join()
+    assert str(caught.value) == gone(rabbitmq, "queue", name)
+    assert not exists(rabbitmq, "queue", name)
+
+
+def test_a_consumer_that_comes_back_makes_no_queue_anew(rabbitmq: RabbitMQ, name: str) -> None:
+    """The old one may be on a node that is cut off, and a publisher would take this one for it."""
+    options = plain(rabbitmq, name)
+    used: set[str] = set()
+    received = consume(options, DEFAULT_GROUP, False, used)
+    assert next(received) is None
+    wait_until(lambda: next(received) is None and used)
+    received.close()
+    delete(rabbitmq, "queue", name)
+    with pytest.raises(ConfigurationError) as caught:
+        wait_until(lambda: next(consume(options, DEFAULT_GROUP, False, used)))
     assert str(caught.value) == gone(rabbitmq, "queue", name)
     assert not exists(rabbitmq, "queue", name)

@@ -24,10 +24,10 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def fill(spool: Spool) -> list[str]:
+def fill(spool: Spool, first: int = 0) -> list[str]:
     """Append until the disk is full, and return the ids that were accepted."""
-    accepted = accept_until(SpoolError, lambda number: spool.append([an_event(number)], 0))
-    return [an_event(number).id for number in range(accepted)]
+    refused = accept_until(SpoolError, lambda number: spool.append([an_event(first + number)], 0))
+    return [an_event(first + number).id for number in range(refused)]
 
 
 def test_a_full_disk_refuses_events_and_loses_none(disk: Path) -> None:
@@ -139,3 +139,14 @@ def test_a_program_that_starts_on_a_full_disk_drains(disk: Path) -> None:
     spool = open_spool(disk / "spool")
     assert ids(drain(spool)) == accepted
     spool.close()
+
+
+def test_room_is_made_while_other_processes_have_the_spool_open(disk: Path) -> None:
+    """What is kept for it is given back to the disk, whoever has it open."""
+    spool, other = open_spool(disk / "spool"), open_spool(disk / "spool")
+    other.append([an_event(0)], 0)
+    accepted = [an_event(0).id, *fill(spool, 1)]
+    fill_up(disk)
+    assert ids(drain(spool)) == accepted
+    spool.close()
+    other.close()

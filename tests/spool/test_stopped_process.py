@@ -213,7 +213,7 @@ print("opened", flush=True)
 sys.stdin.readline()
 appending = threading.Thread(target=spool.append, args=([an_event(2)], 60))
 appending.start()
-while not spool._file._storing._inbox._waiting:
+while not spool._file._storing._inbox.waiting:
     pass
 spool.before_fork()
 child = os.fork()

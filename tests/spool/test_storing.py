@@ -61,7 +61,7 @@ def together(spool: Spool, folder: Path, calls: list[Callable[[], object]]) -> l
 
 def is_waiting_for(inbox: Inbox, count: int) -> bool:
     """Return whether so many requests wait."""
-    return inbox._arrived.qsize() + len(inbox._waiting) == count
+    return inbox._arrived.qsize() + len(inbox.waiting) == count
 
 
 def appending(spool: Spool, numbers: Iterable[int]) -> list[Callable[[], object]]:
@@ -236,13 +236,13 @@ def test_closing_fails_in_the_log_alone(
     caplog.set_level(logging.WARNING)
     spool = open_spool(tmp_path / "spool")
     spool.append([an_event(1)], 0)
-    disconnect = spool._file._database.disconnect
+    disconnect = spool._file.database.disconnect
 
     def fail() -> None:
         disconnect()
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(spool._file._database, "disconnect", fail)
+    monkeypatch.setattr(spool._file.database, "disconnect", fail)
     spool.close()
     assert "closing its files failed: OSError" in caplog.text
     assert drain(open_spool(tmp_path / "spool")) == [an_event(1)]

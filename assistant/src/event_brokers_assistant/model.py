@@ -6,9 +6,13 @@ import asyncio
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +30,7 @@ from event_brokers_assistant.tracker import DialogueStateTracker
 # what a message of the bot may hold beside its text, as Rasa orders it
 BOT_DATA = ("elements", "quick_replies", "buttons", "attachment", "image", "custom")
 _DEEPEST = 200  # more than what a user can send, which a model may repeat inside its answer
+_AT_ONCE = 1000  # models that think at the same time; a thread is made when it is needed
 _NAME = "model"
 _FILE = "agent.py"
 
@@ -164,11 +169,29 @@ def _callable(module: ModuleType, attribute: str, where: str) -> Model:
     return model  # type: ignore[no-any-return]
 
 
+def _new_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="model")
+
+
+_threads = _new_threads()
+
+
+def _forget_threads_after_fork() -> None:
+    global _threads
+    _threads = _new_threads()
+
+
+if hasattr(os, "register_at_fork"):  # Windows knows no fork
+    os.register_at_fork(after_in_child=_forget_threads_after_fork)
+
+
 async def _call(model: Model, tracker: DialogueStateTracker, message: Message) -> list[Any]:
     if _is_async(model):
         answer = model(tracker, message)
     else:
-        answer = await asyncio.to_thread(_call_in_thread, model, tracker, message)
+        # not on asyncio's own few threads: while models think, conversations are read and saved
+        call = partial(copy_context().run, _call_in_thread, model, tracker, message)
+        answer = await asyncio.get_running_loop().run_in_executor(_threads, call)
     if inspect.isasyncgen(answer):
         return [each async for each in answer]
     if inspect.isawaitable(answer):

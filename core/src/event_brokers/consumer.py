@@ -17,6 +17,7 @@ from event_brokers.outage import Outage
 from event_brokers.queues.bell import Bell
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
+from event_brokers.signal_handlers import is_from_signal_handler
 from event_brokers.unforeseen import Unforeseen
 from event_brokers.wording import first_line, name_and_first_line
 
@@ -55,6 +56,7 @@ class Consumer(Iterator[ReceivedEvent]):
         self._group = group
         self._from_start = from_start
         self._delays = delays or Delays()
+        self._used: set[str] = set()
         self._received: Generator[ReceivedEvent | None, None, None] | None = None
         # may be entered again: a signal handler that closes can strike while it is held
         self._turn = threading.RLock()
@@ -76,8 +78,11 @@ class Consumer(Iterator[ReceivedEvent]):
             except ConfigurationError:
                 self.close()
                 raise
-            except Exception as error:  # noqa: BLE001 - as for publishing: whatever it is, again
-                self._lose(error)
+            except Exception as error:
+                if is_from_signal_handler(error):
+                    self.close()
+                    raise
+                self._lose(error)  # as for publishing: whatever it is, again
                 continue
             except BaseException:
                 self.close()
@@ -122,7 +127,10 @@ class Consumer(Iterator[ReceivedEvent]):
             return None
         if self._received is None:
             self._received = self._settings.plugin.hook.consume(
-                options=self._settings.options, group=self._group, from_start=self._from_start
+                options=self._settings.options,
+                group=self._group,
+                from_start=self._from_start,
+                used=self._used,
             )
         try:
             received = next(self._received)

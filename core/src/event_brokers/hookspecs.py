@@ -114,7 +114,9 @@ def check(options: Any) -> Sequence[str]:
 
 
 @hookspec(firstresult=True)
-def consume(options: Any, group: str | None, from_start: bool) -> Iterator[ReceivedEvent | None]:
+def consume(
+    options: Any, group: str | None, from_start: bool, used: set[str]
+) -> Iterator[ReceivedEvent | None]:
     """Yield what arrives, for ever; a generator function. Optional.
 
     Being asked for the next one acknowledges the event before. Being closed does not, and must
@@ -127,5 +129,6 @@ def consume(options: Any, group: str | None, from_start: bool) -> Iterator[Recei
         group: consumers of one group share the events, each group gets them all; None sees all
             there are, acknowledges nothing and leaves no trace.
         from_start: whether a group without a position begins with the oldest event there is.
+        used: as for `connect`: the places that this consumer has received from before.
     """
     raise NotImplementedError

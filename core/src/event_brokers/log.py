@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from event_brokers.signal_handlers import is_from_signal_handler
+
 _STACK_LEVEL = 2  # the caller's line, not this module's
 
 
@@ -60,7 +62,9 @@ class GuardedLogger:
         """
         try:
             self._logger.log(level, text, *values, stacklevel=stack_level, extra=extra)
-        except Exception as error:  # noqa: BLE001 - an application's handler may raise anything
+        except Exception as error:
+            if is_from_signal_handler(error):
+                raise
             self._complain(error)
 
     def _complain(self, error: Exception) -> None:

@@ -23,7 +23,7 @@ from event_brokers_kafka.client import client_settings, tls_context
 from event_brokers_kafka.kafka_internals import close_on_failure
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
-from event_brokers_kafka.topic import READ, access_error, find_or_make
+from event_brokers_kafka.topic import READ, access_error, find_again, find_or_make
 
 _POLL_SECONDS = 0.5
 _AT_ONCE = 500
@@ -35,19 +35,20 @@ _SESSION_SECONDS = 10.0  # after which the group does without a member that was 
 Received = Generator[ReceivedEvent | None, None, None]
 
 
-def consume(options: KafkaOptions, group: str | None, from_start: bool) -> Received:
+def consume(options: KafkaOptions, group: str | None, from_start: bool, used: set[str]) -> Received:
     """Yield the events of the topic; see the hook `consume`.
 
     Parameters:
         options: where from, and as who.
         group: Kafka's consumer group, whose members share the partitions.
         from_start: whether a group without a position begins with the oldest event.
+        used: gets the topic, which is never made anew once it was read from.
 
     Raises:
         ConfigurationError: a person must change something: login, TLS, a missing right.
         BrokerUnavailable: no broker can be reached now.
     """
-    consumer = _start(options, group, from_start)
+    consumer = _start(options, group, from_start, used)
     positions = _Positions(consumer) if group is not None else None
     try:
         yield from _read(consumer, positions)
@@ -127,10 +128,12 @@ class _Positions:
         self._acknowledged.clear()
 
 
-def _start(options: KafkaOptions, group: str | None, from_start: bool) -> Any:
+def _start(options: KafkaOptions, group: str | None, from_start: bool, used: set[str]) -> Any:
     context = tls_context(options)
     with sign_in_to_any(options, context) as session:
-        topic = find_or_make(session, options.topic, READ)
+        find = find_again if options.topic in used else find_or_make
+        topic = find(session, options.topic, READ)
+        used.add(options.topic)
         first = session.address
     try:
         with close_on_failure() as client:

@@ -43,7 +43,7 @@ def check(options: KafkaOptions) -> Sequence[str]:
 
 @hookimpl
 def consume(
-    options: KafkaOptions, group: str | None, from_start: bool
+    options: KafkaOptions, group: str | None, from_start: bool, used: set[str]
 ) -> Iterator[ReceivedEvent | None]:
     """Read the topic, as a member of a consumer group."""
-    return consumer.consume(options, group, from_start)
+    return consumer.consume(options, group, from_start, used)

@@ -98,21 +98,22 @@ def find_or_make(session: Session, name: str, right: Right = WRITE) -> Topic:
     return _refuse_unready(session, topic)
 
 
-def find_again(session: Session, name: str) -> Topic:
-    """Return a topic that has confirmed events before; it is never made anew.
+def find_again(session: Session, name: str, right: Right = WRITE) -> Topic:
+    """Return a topic that was used before; it is never made anew.
 
     Parameters:
         session: with a broker that has let us in.
         name: the topic's.
+        right: what is to be done with it.
 
     Raises:
         ConfigurationError: it is missing, and what it held with it, or the right is missing.
         BrokerUnavailable: no partition has a leader, or the broker does not answer.
     """
-    topic = _wait_for(session, _request(name, allow_auto_topic_creation=False), WRITE)
+    topic = _wait_for(session, _request(name, allow_auto_topic_creation=False), right)
     if topic.is_missing:
         raise ConfigurationError(
-            f"event_broker.topic: '{name}' has confirmed events and is now missing at "
+            f"event_broker.topic: '{name}' was used before and is now missing at "
             f"'{session.address}'; events are kept and no new topic is made: bring it back, "
             f"or {_how_to_make(session, name)}"
         )

@@ -18,7 +18,7 @@ _WAIT_SECONDS = 0.5
 
 
 def consume(
-    options: PikaOptions, group: str | None, from_start: bool
+    options: PikaOptions, group: str | None, from_start: bool, used: set[str]
 ) -> Generator[ReceivedEvent | None, None, None]:
     """Yield what arrives, for ever, and None where nothing does for half a second.
 
@@ -29,6 +29,7 @@ def consume(
         options: the options of `type: pika`.
         group: the name of its queue; None for a queue of its own that leaves no trace.
         from_start: of no effect for a group: a queue begins with the oldest that nobody took.
+        used: gets the places that were found; none of them is made anew.
 
     Raises:
         ConfigurationError: a person must change something, or make a queue that is gone.
@@ -39,15 +40,15 @@ def consume(
         # connected first, with turns in which a consumer can be closed: to prepare has none
         while not subscription.is_open(_WAIT_SECONDS):
             yield None
-        _prepare_source(options, source, used=set())
+        _prepare_source(options, source, used)
+        used.update(str(place) for place in list_places(options, source.queues))
         subscription.start()
         try:
             yield from _receive(subscription, source)
         except BrokerUnavailable:
             if subscription.is_cancelled:
                 # the queue was deleted, or its node has ended: the first takes a person
-                places = list_places(options, source.queues)
-                _prepare_source(options, source, used={str(place) for place in places})
+                _prepare_source(options, source, used)
             raise
 
 

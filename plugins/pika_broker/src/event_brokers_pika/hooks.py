@@ -47,7 +47,7 @@ def check(options: PikaOptions) -> Sequence[str]:
 
 @hookimpl
 def consume(
-    options: PikaOptions, group: str | None, from_start: bool
+    options: PikaOptions, group: str | None, from_start: bool, used: set[str]
 ) -> Iterator[ReceivedEvent | None]:
     """Yield what arrives in the queue of the group, and acknowledge it."""
-    return consumer.consume(options, group, from_start)
+    return consumer.consume(options, group, from_start, used)

@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
+from event_brokers_sql.failures import NoAnswer
+
 _IDENTITY = "identity"
 _IS_NEW = "is new"
 _WHO = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
@@ -145,10 +147,15 @@ class Deadline:
         call.hold(session, record.info.get(_IDENTITY))
         if record.info.pop(_IS_NEW, False):
             return
+        if self._answers(session):
+            return
+        if call.is_late:
+            raise NoAnswer(f"{self._server} did not answer in time")
+        call.let_go()
+        raise InvalidatePoolError  # the pool connects anew
+
+    def _answers(self, session: Any) -> bool:
         try:
-            self._dialect.do_ping(session)
-        except self._dialect.loaded_dbapi.Error as error:
-            if call.is_late:
-                raise
-            call.let_go()
-            raise InvalidatePoolError from error  # the pool connects anew
+            return self._dialect.do_ping(session)  # some versions say false, others raise
+        except self._dialect.loaded_dbapi.Error:
+            return False

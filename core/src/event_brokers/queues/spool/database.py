@@ -142,6 +142,7 @@ class Database:
         if self._identity is not None and found is None:
             logger.warning("'%s': was removed while it was in use; begun anew", self.path)
         self.disconnect()
+        self.lock.follow()  # the whole folder may have been moved
         _make(self.path)
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False

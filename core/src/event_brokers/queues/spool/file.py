@@ -36,12 +36,15 @@ class SpoolFile:
     Parameters:
         folder: of the spool.
         durability: "power" or "process": what a commit outlives.
+
+    Attributes:
+        database: what the work of a change may look at, on its thread.
     """
 
     def __init__(self, folder: Path, durability: str) -> None:
         self._folder = folder
-        self._database = Database(folder / DATA / "events.db", durability)
-        self._reader = Reader(self._database.path)
+        self.database = Database(folder / DATA / "events.db", durability)
+        self._reader = Reader(self.database.path)
         self._start()
 
     def change(self, request: Request[_Found], patience: float = 0.0) -> _Found:
@@ -98,13 +101,9 @@ class SpoolFile:
         """End the moment that a snapshot shows."""
         self._ask_to_read(lambda _: snapshot.close())
 
-    def bytes_in_change(self) -> int:
-        """Return the size of the file and of its log, as a change finds them."""
-        return self._database.size + self._database.log_size()
-
     def bytes_on_disk(self) -> int:
         """Return the size of the file and of its log."""
-        return size_of(self._database.path) + self._database.log_size()
+        return size_of(self.database.path) + self.database.log_size()
 
     def close(self) -> None:
         """Let go of files and threads, within a few seconds; the next use opens them again."""
@@ -127,13 +126,13 @@ class SpoolFile:
 
     def after_fork_in_child(self) -> None:
         """Let go of what the fork has copied, and begin anew."""
-        self._database.forget()
+        self._store.forget()
         self._reader.forget()
         self._start()
 
     def _start(self) -> None:
-        self._store = Store(self._database)
-        self._storing = Worker("event-brokers-spool", self._store.serve, self._database.close)
+        self._store = Store(self.database)
+        self._storing = Worker("event-brokers-spool", self._store.serve, self._store.close)
         self._reading = Worker("event-brokers-spool-look", self._serve_reading, self._reader.close)
 
     def _serve_reading(self, inbox: Inbox) -> None:
@@ -142,11 +141,11 @@ class SpoolFile:
                 request.carry_out(self._reader)
             except Exception as error:  # noqa: BLE001 - its caller is told
                 request.error = error
-            request.answer()
+        inbox.answer()
 
     def _look(self, call: Callable[[Reader], _Found]) -> _Found:
         if is_worker():
-            with closing(Reader(self._database.path)) as reader:
+            with closing(Reader(self.database.path)) as reader:
                 return call(reader)
         damage: Exception = NotReady()
         for _ in range(_TRIES):
@@ -191,10 +190,10 @@ class SpoolFile:
                 raise SpoolError(f"'{self._folder}': the process was forked meanwhile")
 
     def _what_is_in_the_way(self, worker: Worker) -> str:
-        locked = (self._folder / "commit.lock", self._database.path.with_name("events.db-shm"))
+        locked = (self._folder / "commit.lock", self.database.path.with_name("events.db-shm"))
         process = next(filter(None, map(process_holding, locked)), None)
         if process is not None:
             return f"process {process} holds its lock and does not go on"
-        if worker is self._storing and not self._database.lock.is_held:
+        if worker is self._storing and not self.database.lock.is_held:
             return "another process holds its lock and does not go on"
         return "its disk does not answer"

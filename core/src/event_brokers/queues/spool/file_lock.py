@@ -26,7 +26,6 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._identity: tuple[int, int] | None = None
         self.is_held = False
 
     def acquire(self) -> None:
@@ -58,6 +57,17 @@ class FileLock:
         if descriptor is not None:
             os.close(descriptor)
 
+    def follow(self) -> None:
+        """Hold the lock of the file that stands in the place now, where it is another one."""
+        held = os.fstat(self._open())
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+            self.close()
+            self.acquire()
+
     def write(self, content: bytes) -> None:
         """Replace what stands in the file, while the lock is held.
 
@@ -84,10 +94,12 @@ class FileLock:
     def _lock(self, operation: int) -> bool:
         try:
             while not self.is_held:
-                fcntl.flock(self._open(), operation)
-                self.is_held = self._is_in_place()
+                descriptor = self._open()
+                fcntl.flock(descriptor, operation)
+                # the whole folder may have been removed: nobody else sees this file then
+                self.is_held = os.fstat(descriptor).st_nlink > 0
                 if not self.is_held:
-                    self.close()  # somebody removed the folder: nobody else sees this file
+                    self.close()
         except BlockingIOError:
             return False
         except OSError as error:
@@ -98,13 +110,4 @@ class FileLock:
         if self._descriptor is None:
             make_folder(self._path.parent)
             self._descriptor = open_own(self._path, os.O_RDWR | os.O_CREAT)
-            opened = os.fstat(self._descriptor)
-            self._identity = opened.st_dev, opened.st_ino
         return self._descriptor
-
-    def _is_in_place(self) -> bool:
-        try:
-            there = self._path.stat()
-        except FileNotFoundError:
-            return False
-        return (there.st_dev, there.st_ino) == self._identity

@@ -243,8 +243,7 @@ class Spool:
         return True
 
     def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
-        on_disk = self._file.bytes_in_change()
-        room.refuse_excess_events(connection, self._bounds, events, on_disk)
+        room.refuse_excess_events(connection, self._bounds, events, self._file.database)
         tables.insert(connection, events)
 
     def _take_out_confirmed(self) -> int:

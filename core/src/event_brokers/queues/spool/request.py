@@ -22,7 +22,7 @@ class Request(Generic[_Result]):
         told: called there once its outcome is known.
     """
 
-    __slots__ = ("_answered", "_claim", "_result", "_work", "error", "is_done", "told")
+    __slots__ = ("_answered", "_claim", "_result", "_work", "error", "told")
 
     def __init__(
         self, work: Callable[..., _Result], told: Callable[[], None] | None = None
@@ -30,7 +30,6 @@ class Request(Generic[_Result]):
         self._work = work
         self.told = told
         self.error: BaseException | None = None
-        self.is_done = False
         self._result: _Result | None = None
         self._claim = _thread.allocate_lock()
         self._answered = _thread.allocate_lock()
@@ -47,9 +46,7 @@ class Request(Generic[_Result]):
 
     def answer(self) -> None:
         """Let the caller go on, for which there is a result or an error."""
-        if not self.is_done:
-            self.is_done = True
-            self._answered.release()
+        self._answered.release()
 
     def wait(self, seconds: float) -> bool:
         """Return whether it is answered within so many seconds."""
@@ -63,11 +60,16 @@ class Request(Generic[_Result]):
 
 
 class Inbox:
-    """The requests that wait for a thread."""
+    """The requests that wait for a thread.
+
+    Attributes:
+        waiting: those that have arrived, and are not begun; the thread's own.
+        must_pause: whether the thread is asked to wait for a fork.
+    """
 
     def __init__(self) -> None:
         self._arrived: SimpleQueue[Request[Any] | None] = SimpleQueue()  # its `put` is reentrant
-        self._waiting: list[Request[Any]] = []
+        self.waiting: list[Request[Any]] = []
         self._begun: list[Request[Any]] = []
         self.must_pause = False
 
@@ -81,7 +83,7 @@ class Inbox:
 
     def is_empty(self) -> bool:
         """Return whether nothing waits, and nobody has rung."""
-        return self._arrived.empty() and not self._waiting
+        return self._arrived.empty() and not self.waiting
 
     def wait(self) -> None:
         """Wait until something is put in; called on the thread, as all the methods below are."""
@@ -90,21 +92,30 @@ class Inbox:
     def is_awaited(self) -> bool:
         """Return whether somebody waits for the thread."""
         self._collect()
-        return self.must_pause or bool(self._waiting)
+        return self.must_pause or bool(self.waiting)
 
     def claim(self) -> list[Request[Any]]:
-        """Begin all that waits, and return it, but for what was withdrawn."""
-        self._collect()
-        self._begun = [request for request in self._waiting if request.claim()]
-        self._waiting = []
+        """Begin what waits, but for what was withdrawn, and return all that is not answered."""
+        if not self._begun:
+            self._collect()
+            waiting, self.waiting = self.waiting, []
+            self._begun = [request for request in waiting if request.claim()]
         return self._begun
+
+    def answer(self) -> None:
+        """Answer all that was begun."""
+        begun, self._begun = self._begun, []
+        for request in begun:
+            request.answer()
+        for request in begun:
+            if request.told is not None and request.error is None:
+                request.told()
 
     def fail(self, error: BaseException) -> None:
         """Answer all that was begun, or waits, with an error."""
-        for request in [*self._begun, *self.claim()]:
-            if not request.is_done:
-                request.error = error
-                request.answer()
+        for request in self.claim():
+            request.error = error
+        self.answer()
 
     def _collect(self) -> None:
         while not self._arrived.empty():
@@ -112,4 +123,4 @@ class Inbox:
 
     def _keep(self, request: Request[Any] | None) -> None:
         if request is not None:
-            self._waiting.append(request)
+            self.waiting.append(request)

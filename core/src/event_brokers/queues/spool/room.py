@@ -11,6 +11,9 @@ from event_brokers.errors import ConfigurationError, QueueFull
 from event_brokers.event import Event
 from event_brokers.queues.protocol import DeadLetter
 from event_brokers.queues.spool import tables
+from event_brokers.queues.spool.database import Database
+
+_LARGE_LOG_BYTES = 64 * 1024 * 1024  # a log is brought into the file when it has 4 MiB
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -28,7 +31,7 @@ class Bounds(msgspec.Struct, frozen=True):
 
 
 def refuse_excess_events(
-    connection: sqlite3.Connection, bounds: Bounds, events: Sequence[Event], on_disk: int
+    connection: sqlite3.Connection, bounds: Bounds, events: Sequence[Event], database: Database
 ) -> None:
     """Look whether there is room for events; those that are known already need none.
 
@@ -36,7 +39,7 @@ def refuse_excess_events(
         connection: in the transaction that is to store them.
         bounds: of the spool.
         events: that are to be stored.
-        on_disk: bytes of the file and its log.
+        database: where the transaction is.
 
     Raises:
         QueueFull: there is none.
@@ -44,8 +47,11 @@ def refuse_excess_events(
     if bounds.max_pending is not None:
         _refuse_excess_number(connection, bounds.max_pending, events)
     more = sum([event.size for event in events])
-    if on_disk + more <= bounds.max_bytes:
-        return  # cheaper to tell than how much of it is used
+    # cheaper to tell than how much of the file is used
+    if database.size + _LARGE_LOG_BYTES + more <= bounds.max_bytes:
+        return
+    if database.size + database.log_size() + more <= bounds.max_bytes:
+        return
     used = used_bytes(connection) - tables.totals(connection).dead_letter_bytes
     if used + more > bounds.max_bytes:
         raise QueueFull(

@@ -49,14 +49,25 @@ class Store:
         """Store all that waits, and answer."""
         with self._database.lock:
             self._begin()
-            requests = self._carry_out(inbox)
-        for request in requests:
-            request.answer()
-        for request in requests:
-            if request.told is not None and request.error is None:
-                request.told()
+            try:
+                self._repaired(lambda: self._commit(inbox.claim))
+            except DiskFull as full:
+                self._carry_out_on_full_disk(inbox.claim(), full)
+            except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told
+                self._carry_out_alone(inbox.claim(), error)
+        inbox.answer()
         if self._free > _SHRINK_BYTES:
             self._give_room_back(inbox)
+
+    def close(self) -> None:
+        """Let go of all files; the next request opens them again."""
+        self._ballast.close()
+        self._database.close()
+
+    def forget(self) -> None:
+        """Let go, in a forked child, of what the fork has copied."""
+        self._ballast.close()
+        self._database.forget()
 
     def _begin(self) -> None:
         if not self._is_begun:
@@ -66,46 +77,26 @@ class Store:
         if suspicion is not None:
             salvage.replace(self._database, suspicion)
 
-    def _carry_out(self, inbox: Inbox) -> list[Request[Any]]:
-        """Return the requests, each with a result or an error."""
-        begun: list[Request[Any]] = []
+    def _commit(self, claim: Callable[[], list[Request[Any]]]) -> None:
+        """Give each of the requests a result or an error, in one transaction.
 
-        def begin() -> list[Request[Any]]:
-            # only now: while we have waited for other processes a caller could still withdraw
-            if not begun:
-                begun.extend(inbox.claim())
-            return self._admitted(begun)
-
-        try:
-            self._repaired(lambda: self._commit(begin))
-        except DiskFull as full:
-            begun = begun or inbox.claim()
-            self._carry_out_on_full_disk(begun, full)
-        except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told
-            begun = begun or inbox.claim()
-            self._carry_out_alone(begun, error)
-        return begun
-
-    def _admitted(self, requests: list[Request[Any]]) -> list[Request[Any]]:
-        """Return the requests that may be carried out; those that need room only with ballast."""
-        if self._ballast.fill():
-            return requests
-        return _without_need(requests, DiskFull(f"'{self._database.folder}': the disk is full"))
-
-    def _commit(self, begin: Callable[[], list[Request[Any]]]) -> None:
+        Parameters:
+            claim: called once it has begun: until then a caller may withdraw.
+        """
         with self._database.transaction() as connection:
-            is_departing = False
-            for request in begin():
+            requests = claim()
+            for request in self._admitted(requests):
                 try:
                     request.carry_out(connection)
                 except (QueueFull, ConfigurationError) as refusal:
                     request.error = refusal
-                is_departing |= isinstance(request, Departure)
-            if is_departing:
-                self._free = room.free_bytes(connection)
+                if isinstance(request, Departure):
+                    self._free = room.free_bytes(connection)
 
     def _carry_out_on_full_disk(self, requests: list[Request[Any]], full: DiskFull) -> None:
-        departures = _without_need(requests, full)
+        departures = _departures(requests)
+        for request in requests:
+            request.error = full
         try:
             # nobody else gets the room: storing needs the ballast, and waits for us
             if not departures or not self._ballast.drop():
@@ -117,6 +108,15 @@ class Store:
         except Exception as error:  # noqa: BLE001 - each caller is told
             for request in departures:
                 request.error = error
+
+    def _admitted(self, requests: list[Request[Any]]) -> list[Request[Any]]:
+        """Return the requests that may be carried out: some must leave the ballast where it is."""
+        departures = _departures(requests)
+        if len(departures) == len(requests) or self._ballast.fill():
+            return requests
+        for request in requests:
+            request.error = DiskFull(f"'{self._database.folder}': the disk is full")
+        return departures
 
     def _carry_out_alone(self, requests: list[Request[Any]], error: Exception) -> None:
         """Find out whose request it is on which all of them fail."""
@@ -162,9 +162,5 @@ class Store:
                 self._database.checkpoint()
 
 
-def _without_need(requests: list[Request[Any]], full: DiskFull) -> list[Request[Any]]:
-    """Return the requests that need no room, and refuse the others."""
-    for request in requests:
-        if not isinstance(request, Departure):
-            request.error = full
+def _departures(requests: list[Request[Any]]) -> list[Request[Any]]:
     return [request for request in requests if isinstance(request, Departure)]

@@ -114,10 +114,11 @@ class Worker:
     def _serve_until_the_end(self) -> None:
         while True:
             try:
-                self._pause_if_asked()
-                if self._inbox.is_awaited():
+                if self._pause is not None:
+                    self._wait_for_fork(self._pause)
+                if self._inbox.waiting:
                     self._serve(self._inbox)
-                elif self._is_ending:
+                elif self._is_ending and self._inbox.is_empty():
                     break
                 else:
                     self._inbox.wait()
@@ -125,10 +126,7 @@ class Worker:
                 self._inbox.fail(error)
         self._release_files()
 
-    def _pause_if_asked(self) -> None:
-        pause = self._pause
-        if pause is None:
-            return
+    def _wait_for_fork(self, pause: _Pause) -> None:
         self._release_files()
         pause.begin()
         pause.over.acquire(timeout=_LONGEST_PAUSE_SECONDS)
