@@ -203,7 +203,9 @@ def test_a_spool_that_is_closed_on_its_own_thread_is_closed(
         collect_in(patched, "event_brokers.queues.spool.tables.insert", spool.close)
         spool.append([an_event(1)], 0)
     wait_until(lambda: not (tmp_path / "spool" / "data" / "events.db-wal").exists())
-    assert drain(open_spool(tmp_path / "spool")) == [an_event(1)]
+    again = open_spool(tmp_path / "spool")
+    assert drain(again) == [an_event(1)]
+    again.close()
 
 
 def test_a_weakrefs_callback_may_publish(tmp_path: Path) -> None:

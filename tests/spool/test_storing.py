@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pytest
 from event_brokers import DeadLetter, QueueFull, SpoolError
 from event_brokers.errors import EventBrokersError
 from event_brokers.event import Event
-from event_brokers.queues.spool import Spool, tables
+from event_brokers.queues.spool import Spool, file, tables
 from event_brokers.queues.spool.database import Transaction
 from event_brokers.queues.spool.file_lock import FileLock
 from event_brokers.queues.spool.request import Inbox
@@ -187,6 +188,7 @@ def test_a_thread_that_dies_is_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the next call; what waited for it is stored."""
+    others = set(threading.enumerate())
     spool = open_spool(tmp_path / "spool")
     died = threading.Event()
     monkeypatch.setattr(threading, "excepthook", lambda _arguments: died.set())
@@ -194,20 +196,20 @@ def test_a_thread_that_dies_is_started_again(
         spool.append([an_event(1)], 0)
         spool.counts()
         died.clear()
-        kill(worker._name, worker, monkeypatch)
+        name = worker._name
+        mine = set(threading.enumerate()) - others
+        kill(next(thread for thread in mine if thread.name == name), worker._inbox, monkeypatch)
         assert died.wait(20)
         assert drain(spool) == [an_event(1)]
     spool.close()
 
 
-def kill(name: str, worker: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def kill(thread: threading.Thread, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """End a thread in a way that nothing in it foresees."""
-    (thread,) = (thread for thread in threading.enumerate() if thread.name == name)
 
     def fail(_error: BaseException) -> None:
         raise SystemError("cannot even fail")
 
-    inbox = worker._inbox  # type: ignore[attr-defined]
     with monkeypatch.context() as patched:
         patched.setattr(inbox, "fail", fail)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -245,4 +247,31 @@ def test_closing_fails_in_the_log_alone(
     monkeypatch.setattr(spool._file.database, "disconnect", fail)
     spool.close()
     assert "closing its files failed: OSError" in caplog.text
-    assert drain(open_spool(tmp_path / "spool")) == [an_event(1)]
+    again = open_spool(tmp_path / "spool")
+    assert drain(again) == [an_event(1)]
+    again.close()
+
+
+def test_a_caller_waits_for_what_has_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little patience it has left: it is told what became of it."""
+    spool = open_spool(tmp_path / "spool")
+    monkeypatch.setattr(file, "PATIENCE_SECONDS", 0.05)
+    insert, amid, go_on = tables.insert, threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection, events: list[Event]) -> int:
+        amid.set()
+        assert go_on.wait(20)
+        return insert(connection, events)
+
+    monkeypatch.setattr(INSERT, slow)
+    appending = threading.Thread(target=spool.append, args=([an_event(1)], 0))
+    appending.start()
+    assert amid.wait(20)
+    with pytest.raises(SpoolError, match="its disk does not answer") as caught:
+        spool.append([an_event(2)], 0)
+    assert caught.value.event_ids == ("e000002",)
+    assert appending.is_alive()
+    go_on.set()
+    appending.join(20)
+    assert ids(spool.peek(9, BATCH_BYTES)) == ["e000001"]
+    spool.close()
