@@ -234,3 +234,22 @@ def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
     with again.start(spool=str(tmp_path / "spool")) as broker:
         accepted.append(broker.publish({"n": 5}))
     assert again.ids()[-len(accepted) :] == accepted[-len(again.ids()) :]
+
+
+def test_a_glance_tells_of_every_change(tmp_path: Path) -> None:
+    """It may be wrong in seeing one, but not in seeing none: whoever waits would wait on."""
+    spool, other = open_spool(tmp_path / "spool"), open_spool(tmp_path / "spool")
+    spool.append([an_event(0)], 0)
+    glance = spool._file.glance()
+    assert glance.shows_change()
+    wait_until(lambda: not glance.shows_change())
+    for number in range(1, 200):
+        other.append([an_event(number)], 0)
+        assert glance.shows_change()
+        assert len(waiting(spool)) == number + 1
+    wait_until(lambda: not glance.shows_change())
+    other.settle(["e000000"])
+    assert glance.shows_change()
+    spool.close()
+    other.close()
+    assert glance.shows_change()

@@ -62,6 +62,7 @@ class Database:
 
     Attributes:
         lock: keeps all other processes from writing.
+        log: the write-ahead log beside the file.
         size: of the file in bytes, as a transaction found it.
     """
 
@@ -69,7 +70,7 @@ class Database:
         self.path = path
         self.folder = path.parent.parent
         self.lock = FileLock(self.folder / "commit.lock")
-        self._log = path.with_name(f"{path.name}-wal")
+        self.log = path.with_name(f"{path.name}-wal")
         self._synchronous = _CODES[durability]
         self._connection: sqlite3.Connection | None = None
         self._identity: Identity | None = None
@@ -131,7 +132,7 @@ class Database:
 
     def log_size(self) -> int:
         """Return the size of the write-ahead log in bytes."""
-        return size_of(self._log)
+        return size_of(self.log)
 
     def open(self) -> sqlite3.Connection:
         """Return the connection; opens the file where that is needed, and makes it."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from event_brokers.errors import ConfigurationError, QueueFull, SpoolError
 from event_brokers.queues.spool.database import DATA, Damaged, Database, size_of
+from event_brokers.queues.spool.glance import Glance
 from event_brokers.queues.spool.lock_holder import process_holding
 from event_brokers.queues.spool.reading import NotReady, Reader, Snapshot
 from event_brokers.queues.spool.request import Inbox, Request
@@ -100,6 +101,10 @@ class SpoolFile:
     def let_go(self, snapshot: Snapshot) -> None:
         """End the moment that a snapshot shows."""
         self._ask_to_read(lambda _: snapshot.close())
+
+    def glance(self) -> Glance:
+        """Return what tells whether the file may have changed."""
+        return Glance(self.database.log)
 
     def bytes_on_disk(self) -> int:
         """Return the size of the file and of its log."""

@@ -105,12 +105,13 @@ class Spool:
         last = self._file.read(tables.last_number)
         if last is None:
             return True
-        has_left = False
+        has_left, glance = False, self._file.glance()
 
         def is_over() -> bool:
             nonlocal has_left
-            first = self._file.read(tables.first_number)
-            has_left = first is None or first > last
+            if glance.shows_change():
+                first = self._file.read(tables.first_number)
+                has_left = first is None or first > last
             return has_left or is_cancelled()
 
         self._left.wait_for(is_over, 0.0 if is_worker() else timeout, POLL_SECONDS)
@@ -123,11 +124,12 @@ class Spool:
         self._file.close()
 
     def wait_for_event(self, timeout: float | None) -> bool:
-        is_pending = False
+        is_pending, glance = False, self._file.glance()
 
         def is_over() -> bool:
             nonlocal is_pending
-            is_pending = self._file.read(tables.first_number) is not None
+            if glance.shows_change():
+                is_pending = self._file.read(tables.first_number) is not None
             return is_pending or self._is_woken
 
         self._arrived.wait_for(is_over, timeout, POLL_SECONDS)
