@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from event_brokers import Event
 from event_brokers.queues.spool import Spool
 
@@ -57,28 +55,6 @@ def accept_until(refusal: type[Exception], accept: Callable[[int], object]) -> i
             number += 1
     except refusal:
         return number
-
-
-@contextmanager
-def small_disk(parent: Path) -> Iterator[Path]:
-    """Hand out a folder that is a small disk of its own; skip the test where none can be had."""
-    folder = parent / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("only root may mount a small disk, and not everywhere")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
-def fill_up(disk: Path) -> Path:
-    """Let another program take the last of the room; return its file."""
-    file = disk / "another program's"
-    with file.open("wb", buffering=0) as opened:
-        accept_until(OSError, lambda _: opened.write(bytes(4096)))
-    return file
 
 
 @contextmanager

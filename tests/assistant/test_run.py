@@ -64,6 +64,15 @@ def test_a_signal_lets_conversations_finish(commands: Commands, number: signal.S
     assert (ended.code, ended.out) == (0, closing_line(6, 6))
 
 
+def test_a_signal_that_comes_before_it_listens_ends_it_too(commands: Commands) -> None:
+    """Whoever starts it and changes their mind need not ask twice."""
+    asked = "import os, signal\nos.kill(os.getpid(), signal.SIGTERM)\n"
+    (commands.folder / "agent.py").write_text(asked + ECHO)
+    ended = commands.run("run", "-m", "agent.py", "--port", "0")
+    assert ended.code == 0
+    assert ended.out.endswith(closing_line(0, 0))
+
+
 def test_a_broker_that_is_down_delays_the_end_no_longer_than_told(commands: Commands) -> None:
     """In memory the events are lost, which the code says; with a spool they stay."""
     down = file_broker(commands, connect_fails="unavailable")

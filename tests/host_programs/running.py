@@ -21,7 +21,9 @@ import pytest
 from stand_in import write_plugin
 
 TESTS = Path(__file__).parent.parent
-DEADLINE_SECONDS = 30.0  # of a program that hangs; one that does not takes a few
+DEADLINE_SECONDS = 120.0  # of a program that hangs; one that does not takes a few
+
+LONGEST_SECONDS = 280.0  # of one that does everything there is to do, and not a part of it
 
 # since Python 3.12, of every fork of a process with threads; what it warns of is tested here
 FORK_WARNING = "ignore:This process:DeprecationWarning"

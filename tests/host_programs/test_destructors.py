@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from host_programs.running import Programs
+from host_programs.running import LONGEST_SECONDS, Programs
 
 
 @pytest.mark.parametrize("waits", ["memory", "spool"])
@@ -23,7 +23,7 @@ def test_collected_objects_may_call_the_broker_on_whatever_thread(
     rounds = rounds * (10 if is_whole else 1)
     section = programs.section(waits, collects_garbage=True)
     arguments = (call, how, str(rounds), json.dumps(section))
-    done = programs.run("-m", "host_programs.collected", *arguments, seconds=180)
+    done = programs.run("-m", "host_programs.collected", *arguments, seconds=LONGEST_SECONDS)
     told = done.document
     assert told["failures"] == []
     assert done.err == ""

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from host_programs.running import Programs, ended
+from host_programs.running import LONGEST_SECONDS, Programs, ended
 from host_programs.test_signals import signal_soon
 
 GOES_ON_AFTER_CTRL_C = """
@@ -75,9 +75,8 @@ def test_a_time_limit_may_strike_between_any_two_steps_of_publish(
     """Hundreds of times: what was accepted arrives once, and what was not at most once."""
     rounds = {"memory": 400, "spool": 100}[waits] * (10 if is_whole else 1)
     section = programs.section(waits)
-    done = programs.run(
-        "-m", "host_programs.interrupted", exception, str(rounds), json.dumps(section)
-    )
+    arguments = (exception, str(rounds), json.dumps(section))
+    done = programs.run("-m", "host_programs.interrupted", *arguments, seconds=LONGEST_SECONDS)
     told = done.document
     assert done.err == ""
     assert len(told["interrupted"]) == rounds

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from host_programs.running import Programs, ended
+from host_programs.running import LONGEST_SECONDS, Programs, ended
 
 CLOSES = """
 def end(*_):
@@ -118,7 +118,8 @@ def test_a_handler_may_call_the_broker_between_any_two_steps_of_publish(
     """Hundreds of signals within `publish`: none waits for what its own thread holds."""
     rounds = {"memory": 300, "spool": 60}[waits] * (10 if is_whole else 1)
     section = programs.section(waits)
-    done = programs.run("-m", "host_programs.signalled", call, str(rounds), json.dumps(section))
+    arguments = (call, str(rounds), json.dumps(section))
+    done = programs.run("-m", "host_programs.signalled", *arguments, seconds=LONGEST_SECONDS)
     told = done.document
     assert done.err == ""
     assert len(told["accepted"]) > rounds

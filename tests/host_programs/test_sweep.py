@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host_programs.running import Programs
+from host_programs.running import LONGEST_SECONDS, Programs
 from host_programs.sweep import CALLS, STRIKES
 
 # how many lines to go on each time, unless everything is to be tried: a spool takes its time
@@ -26,8 +26,9 @@ def test_a_thread_may_be_struck_at_every_line_of_every_call(
     """
     step = 1 if is_whole else STEPS.get((waits, strike), STEP_IN_SHORT)
     folder = "memory" if waits == "memory" else str(tmp_path / "spools")
-    seconds = 1200 if is_whole else 200
-    done = programs.run("-m", "host_programs.sweep", strike, folder, str(step), seconds=seconds)
+    done = programs.run(
+        "-m", "host_programs.sweep", strike, folder, str(step), seconds=LONGEST_SECONDS
+    )
     told = done.document
     assert not told["failures"], json.dumps(told["failures"], indent=2)
     assert done.err == ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -11,31 +10,23 @@ import pytest
 from packaging.requirements import Requirement
 
 import event_brokers_kafka
+from private_names import find_private_names
 
 MODULES = sorted(Path(str(event_brokers_kafka.__file__)).parent.glob("*.py"))
 PRIVATE_PACKAGE = "kafka.net"  # its documentation knows nothing of it, and 3.1 has changed it
-OURS = ("self", "cls")
 
 
-def private(tree: ast.AST) -> Iterator[str]:
-    """Yield what a module takes of others that is private there."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner not in OURS:
-                if name.startswith("_") and not name.startswith("__"):
-                    yield f"{owner}.{name}"
-            case ast.Attribute(value=ast.Attribute(), attr=name):
-                if name.startswith("_") and not name.startswith("__"):
-                    yield name
-            case ast.ImportFrom(module=str(module)):
-                if f"{module}.".startswith(f"{PRIVATE_PACKAGE}."):
-                    yield module
+def private_modules(module: Path) -> set[str]:
+    """Return the modules of the private package that a module imports."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {name for name in imported if name and f"{name}.".startswith(f"{PRIVATE_PACKAGE}.")}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_only_one_module_uses_what_is_private(module: Path) -> None:
     """There each has its reason; a new version of kafka-python is tried against that module."""
-    found = sorted(set(private(ast.parse(module.read_text(encoding="utf-8")))))
+    found = sorted(find_private_names(module) | private_modules(module))
     expected = [
         "kafka.net",
         "kafka.net.compat",

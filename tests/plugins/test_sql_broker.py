@@ -840,6 +840,12 @@ def test_a_dialect_that_cannot_serve_is_refused(dialect: str, sentence: str) -> 
     assert sentence in refusal(options)
 
 
+def test_a_driver_of_another_dialect_that_is_missing_is_named() -> None:
+    """Nobody but its user knows where it comes from."""
+    options = endpoints.read({"type": "sql", "dialect": "mssql+pymssql", "db": "x"}).options
+    assert refusal(options) == ("event_broker.dialect: 'mssql+pymssql' needs pymssql; install it")
+
+
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
 def test_a_driver_that_is_missing_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, dialect: str

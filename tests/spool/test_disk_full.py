@@ -13,14 +13,15 @@ import pytest
 from event_brokers import Event, QueueFull, SpoolError
 from event_brokers.queues.spool import Spool
 from scripted_broker import ScriptedBroker
-from spools import accept_until, an_event, drain, fill_up, ids, open_spool, small_disk
+from small_disk import fill_up, small_disk
+from spools import DISK_BYTES, accept_until, an_event, drain, ids, open_spool
 from waiting import wait_until
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Return a folder with a small disk of its own."""
-    with small_disk(tmp_path) as folder:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as folder:
         yield folder
 
 
@@ -64,7 +65,8 @@ def test_a_program_that_was_killed_on_a_full_disk_starts_and_drains(disk: Path) 
 import os, sys
 from pathlib import Path
 from spool_on_a_full_disk import fill
-from spools import fill_up, open_spool
+from small_disk import fill_up
+from spools import open_spool
 
 accepted = fill(open_spool(Path(sys.argv[1]) / "spool"))
 fill_up(Path(sys.argv[1]))

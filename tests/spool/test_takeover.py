@@ -17,7 +17,8 @@ from event_brokers.errors import ConfigurationError
 from event_brokers.queues.protocol import Counts
 from event_brokers.queues.spool import schema
 from event_brokers.queues.spool.schema import VERSION
-from spools import BATCH_BYTES, an_event, drain, fill_up, ids, open_spool, small_disk
+from small_disk import fill_up, small_disk
+from spools import BATCH_BYTES, DISK_BYTES, an_event, drain, ids, open_spool
 
 # written by the release before the tables changed: its latest changes stand in the log, as SIGKILL
 # leaves it
@@ -114,7 +115,7 @@ def test_one_that_is_damaged_is_salvaged(
 
 def test_a_takeover_that_finds_no_room_changes_nothing(tmp_path: Path) -> None:
     """The disk is full; once it is not, everything is there."""
-    with small_disk(tmp_path) as disk:
+    with small_disk(tmp_path / "disk", DISK_BYTES) as disk:
         old = copy(disk / "spool")
         other = fill_up(disk)
         with pytest.raises(ConfigurationError, match="the disk is full"):

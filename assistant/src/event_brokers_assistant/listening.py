@@ -11,6 +11,7 @@ from typing import Any, cast
 import uvicorn
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.stop_signals import StopSignals
 from event_brokers_assistant.connections import Connection, Connections
 
 _FINISH_SECONDS = 30  # that conversations have for their answers when the server ends
@@ -92,13 +93,19 @@ def _open_files() -> int | None:
     return None if files == resource.RLIM_INFINITY else files
 
 
-def serve(application: Callable[..., Any], listener: socket.socket, open_ones: Connections) -> None:
+def serve(
+    application: Callable[..., Any],
+    listener: socket.socket,
+    open_ones: Connections,
+    signals: StopSignals,
+) -> None:
     """Serve until a signal ends it.
 
     Parameters:
         application: of ASGI.
         listener: listens already.
         open_ones: how many connections there may be, and how long a request may take to arrive.
+        signals: notes those that come before the server does so itself.
     """
     protocol = partial(Connection, open_ones)
     # one parser and one loop wherever it runs: what else is installed must not loosen the limits
@@ -108,11 +115,17 @@ def serve(application: Callable[..., Any], listener: socket.socket, open_ones: C
         log_config=None, access_log=False, server_header=False,
         timeout_graceful_shutdown=_FINISH_SECONDS,
     )  # fmt: skip
-    _Server(config).run(sockets=[listener])
+    _Server(config, signals).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, signals: StopSignals) -> None:
+        super().__init__(config)
+        self._signals = signals
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for each in sockets or ():
             each.listen(_WAITING)  # asyncio has made it as short as what it accepts at once
+        if self._signals.received is not None:
+            self.should_exit = True  # from here on the server notes signals itself

@@ -73,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
 ) -> int:
     """Serve the assistant over Rasa's HTTP API, and stream every event of its conversations."""
     connections = Connections(listening.connection_limit(max_connections), request_timeout)
-    with StopSignals(), listening.listen(interface, port) as listener:
+    with StopSignals() as signals, listening.listen(interface, port) as listener:
         assistant = open_assistant(output, endpoints_file, model)
         introduce(output, assistant)
         output.secrets += [auth_token] if auth_token else []
@@ -87,7 +87,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
         announce(f"listening at {listening.url(listener)}")
         access = Access(auth_token, cors, body_limit)
         try:
-            listening.serve(application(assistant, access), listener, connections)
+            listening.serve(application(assistant, access), listener, connections, signals)
         finally:
             code = end(output, assistant, timeout)
     return code

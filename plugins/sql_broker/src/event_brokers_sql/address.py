@@ -59,7 +59,9 @@ def database_file(url: URL) -> Path | None:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Return whether an SQLite database is gone once it is closed."""
+    """Return whether it is a database of SQLite that is gone once it is closed."""
+    if url.get_backend_name() != "sqlite":
+        return False
     return url.database in (None, "", ":memory:") or "mode=memory" in str(url.database)
 
 

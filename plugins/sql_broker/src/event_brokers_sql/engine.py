@@ -35,6 +35,7 @@ from event_brokers_sql.tls import Tls, find_tls, tls_arguments
 __all__ = ["Database", "DatabaseOptions", "NoAnswer", "place"]
 
 _LOGGING_NAME = "event_brokers"
+_WITH_ISOLATION = ("postgresql", "mysql", "mariadb")
 
 
 class Database:
@@ -43,7 +44,8 @@ class Database:
     Parameters:
         options: where it is, and who connects to it.
         sessions: how many there may be at once; SQLite has one.
-        isolation: the level of a server's transactions, as SQLAlchemy names it; its own if None.
+        isolation: the level of transactions in PostgreSQL, MySQL and MariaDB, as SQLAlchemy names
+            it; the database's own if None.
 
     Attributes:
         url: where it is.
@@ -60,9 +62,9 @@ class Database:
         self.url = database_url(options)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._tls = find_tls(options, self.url)
-        if self.is_sqlite:
-            sessions, isolation = 1, None
-        self.engine = _make_engine(self.url, self._tls, sessions, isolation)
+        self.engine = _make_engine(
+            self.url, self._tls, 1 if self.is_sqlite else sessions, isolation
+        )
         event.listen(self.engine, "connect", partial(check_session, options=options, url=self.url))
         self._deadline = Deadline(self.engine, place(self.url), longest_answer())
         self._turn = threading.Lock()
@@ -115,8 +117,9 @@ class Database:
 
     def after_fork_in_child(self) -> None:
         """Leave the connections to the parent, untouched and open; the child makes its own."""
-        self._inherited = self.engine.pool
-        self.engine.dispose(close=False)
+        if not is_in_memory(self.url):
+            self._inherited = self.engine.pool
+            self.engine.dispose(close=False)
         if self.is_sqlite:
             self._turn.release()
 
@@ -140,19 +143,27 @@ class Database:
 
 
 def _make_engine(url: URL, tls: Tls | None, sessions: int, isolation: str | None) -> Engine:
-    own: dict[str, Any] = {} if isolation is None else {"isolation_level": isolation}
-    engine = create_engine(
-        with_deadlines(url),
-        connect_args=driver_arguments(url) | tls_arguments(tls, url.get_driver_name()),
-        # SQLite's default pools differ with the kind of file; this one serves every kind
-        poolclass=sqlalchemy.QueuePool,
-        pool_size=sessions,
-        max_overflow=0,
-        pool_timeout=connect_seconds(),
-        hide_parameters=True,
-        logging_name=_LOGGING_NAME,
-        **own,
-    )
+    own: dict[str, Any] = {}
+    if isolation is not None and url.get_backend_name() in _WITH_ISOLATION:
+        own["isolation_level"] = isolation
+    try:
+        engine = create_engine(
+            with_deadlines(url),
+            connect_args=driver_arguments(url) | tls_arguments(tls, url.get_driver_name()),
+            # SQLite's default pools differ with the kind of file; this one serves every kind
+            poolclass=sqlalchemy.QueuePool,
+            pool_size=sessions,
+            max_overflow=0,
+            pool_timeout=connect_seconds(),
+            hide_parameters=True,
+            logging_name=_LOGGING_NAME,
+            **own,
+        )
+    except ModuleNotFoundError as error:
+        driver = error.name or "its driver"
+        raise ConfigurationError(
+            f"event_broker.dialect: '{url.drivername}' needs {driver}; install it"
+        ) from error
     logging.getLogger(f"sqlalchemy.engine.Engine.{_LOGGING_NAME}").addFilter(_shows_no_row)
     statement = first_statement(url)
     if statement is not None:
