@@ -72,7 +72,7 @@ class ConfirmsAll:
     ) -> Iterator[ReceivedEvent | None]:
         """Read from where the events really are, which is SQLite."""
         found: Iterator[ReceivedEvent | None] = self._real.hook.consume(
-            options=options, group=group, from_start=from_start
+            options=options, group=group, from_start=from_start, used=set()
         )
         return found
 
