@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -23,11 +24,12 @@ from scripted_broker import ScriptedBroker
 from waiting import wait_until
 
 CALLS = ("publish", "publish_many", "flush", "status", "close")
-STRIKES = ("exception", "close", "publish", "flush", "status")
+STRIKES = ("exception", "close", "close elsewhere", "publish", "flush", "status")
 DEADLINE_SECONDS = 20.0  # for what takes milliseconds
 FAILURES_AT_MOST = 3  # each may cost the deadline, and a thread that hangs
 STRIKES_A_BROKER = 40
 SLOWNESS_SECONDS = 0.002
+HANDED_OVER_SECONDS = 0.05  # until the plugin has an event, if it is to get it
 
 
 class Struck(KeyboardInterrupt):
@@ -65,6 +67,7 @@ class Scene:
         self.strikes = 0
         self._scripted = ScriptedBroker()
         self._numbers = count()
+        self._closing: threading.Thread | None = None
         self._has_spool = spool is not None
         in_spool = {"spool": str(spool), "durability": "process"}
         self._start = partial(self._scripted.start, **in_spool if self._has_spool else {})
@@ -104,6 +107,25 @@ class Scene:
         self._scripted.publishes.append(lambda _: _pause(SLOWNESS_SECONDS))
         self.publish_many()
 
+    def hold_back(self) -> None:
+        """Let the plugin keep what it is given without an answer."""
+        self._scripted.gate.clear()
+
+    def close_elsewhere(self) -> None:
+        """Let another thread close, while the plugin may have what is being published."""
+        batches = len(self._scripted.batches)
+        self._closing = threading.Thread(target=self.broker.close, daemon=True)
+        self._closing.start()
+        wait_until(self._is_closed, DEADLINE_SECONDS)
+        with suppress(AssertionError):
+            wait_until(lambda: len(self._scripted.batches) > batches, HANDED_OVER_SECONDS)
+
+    def go_on(self) -> None:
+        """Let the plugin answer, and wait for the thread that closes."""
+        self._scripted.gate.set()
+        if self._closing is not None:
+            self._closing.join()
+
     def open_again(self) -> None:
         """Let the next program deliver what `close` has left in the spool."""
         if self._has_spool:
@@ -115,7 +137,8 @@ class Scene:
         Raises:
             Broken: it is not.
         """
-        wait_until(self._is_quiet, DEADLINE_SECONDS)
+        with suppress(AssertionError):  # what is wrong is said below
+            wait_until(self._is_quiet, DEADLINE_SECONDS / 2)
         ledger, stored = self.ledger, self._stored()
         if len(set(stored)) != len(stored):
             raise Broken("an event was delivered twice")
@@ -141,6 +164,13 @@ class Scene:
             self.ledger.interrupted.append(numbers)
             raise
         self.ledger.accepted.extend(numbers)
+
+    def _is_closed(self) -> bool:
+        try:
+            self.publish()
+        except BrokerClosed:
+            return True
+        return False
 
     def _is_quiet(self) -> bool:
         """Return whether nothing is under way, of what an interrupted call has left, too."""
@@ -206,9 +236,12 @@ class Sweep:
             with strike:
                 getattr(scene, call)()
 
+        if self._strike == "close elsewhere":
+            scene.hold_back()
         scene.strikes += 1
         expected = (Struck, BrokerClosed) if self._ends_broker(call) else (Struck,)
         within(call, struck, expected)
+        within("the thread that closes", scene.go_on)
         if self._ends_broker(call):
             within("publish after close", scene.publish, (BrokerClosed,))
             within("close", scene.close)
@@ -227,13 +260,13 @@ class Sweep:
         if self._strike == "exception":
             raise Struck
         try:
-            getattr(scene, self._strike)()
+            getattr(scene, self._strike.replace(" ", "_"))()
         except BrokerClosed:
             if self._strike != "publish":
                 raise
 
     def _ends_broker(self, call: str) -> bool:
-        return "close" in (call, self._strike)
+        return call == "close" or self._strike.startswith("close")
 
     def _scene_for(self, call: str) -> Scene:
         scene = self._scene
@@ -246,6 +279,11 @@ class Sweep:
         within("the first publish", scene.publish)
         within("the first flush", scene.flush)
         return scene
+
+
+def calls_for(strike: str) -> Sequence[str]:
+    """Return the calls that a strike is for."""
+    return CALLS[:2] if strike == "close elsewhere" else CALLS
 
 
 def within(
@@ -303,7 +341,7 @@ def main() -> None:
         None if unraisable.exc_type is Struck else sys.__unraisablehook__(unraisable)
     )
     sweep = Sweep(strike, None if waits == "memory" else Path(waits), step)
-    lines = {call: sweep.run(call) for call in CALLS}
+    lines = {call: sweep.run(call) for call in calls_for(strike)}
     if not sweep.failures:
         sweep.end()
     sys.stdout.write(json.dumps({"lines": lines, "failures": sweep.failures}))
