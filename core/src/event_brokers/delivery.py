@@ -106,12 +106,12 @@ class Delivery:
         if self._thread.left_behind >= _MOST_LEFT_BEHIND:
             return
         if hanging.is_closing and self._calls.leave_behind():
-            self._thread.leave_behind()
             logger.warning(
                 "%s: the connection that does not close is left behind on its thread, %d so far",
                 self._name,
-                self._thread.left_behind,
+                self._thread.left_behind + 1,
             )
+            self._thread.leave_behind()
 
     def trouble(self) -> str | None:
         """Return what the plugin does not come back from; None where it does not hang."""
@@ -129,7 +129,7 @@ class Delivery:
     def _run(self) -> None:
         while not self._is_abandoned:
             try:
-                if self._is_done():
+                if self._is_done() and self._queue.shut():
                     break
                 self._attempt()
             except LeftBehind:

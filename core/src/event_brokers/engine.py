@@ -175,6 +175,7 @@ class Engine:
         return first
 
     def _end(self, queue: Queue) -> Status:
+        queue.shut()
         ended = msgspec.structs.replace(self.status(), state=State.CLOSED.value)
         watcher.forget(self)
         self._at_end.append(ended)

@@ -62,12 +62,12 @@ class GuardedLogger:
         """
         try:
             self._logger.log(level, text, *values, stacklevel=stack_level, extra=extra)
-        except Exception as error:
+        except BaseException as error:
             if is_from_signal_handler(error):
                 raise
             self._complain(error)
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, error: BaseException) -> None:
         if self._has_complained:
             return
         self._has_complained = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from functools import partial
 from types import CodeType
 
@@ -13,6 +14,10 @@ def is_from_signal_handler(error: BaseException) -> bool:
     Parameters:
         error: caught around something that is tried again, or may fail; the handler's is neither.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return False  # handlers run on that one alone
+    if isinstance(error, KeyboardInterrupt):
+        return True  # by Python's own handler, of which there is no frame
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     trace = error.__traceback__
     while trace is not None:

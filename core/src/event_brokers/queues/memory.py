@@ -73,7 +73,7 @@ class MemoryQueue:
         # not a dict: its iteration starts by skipping every slot that was emptied at the front
         self._pending: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
-        self._is_sealed = self._is_woken = False
+        self._is_sealed = self._is_shut = self._is_woken = False
         self._arrived: SimpleQueue[None] = SimpleQueue()
         self._left = Bell()
         self._departed = _Departed()
@@ -91,6 +91,10 @@ class MemoryQueue:
     def seal(self) -> None:
         self._is_sealed = True
         self._left.ring()
+
+    def shut(self) -> bool:
+        self._is_shut = True
+        return not self._pending
 
     def counts(self) -> Counts:
         while True:
@@ -190,8 +194,8 @@ class MemoryQueue:
             return not new  # what waits already needs no room
         pending.update(new)
         self._bytes += size
-        if self._is_sealed and self._remove(list(new)):
-            self._refuse_where_sealed()  # sealed meanwhile, and perhaps nobody delivers any more
+        if self._is_shut and self._remove(list(new)):
+            self._refuse_where_sealed()  # meanwhile, and nobody delivers any more
         if self._arrived.empty():  # one token wakes the delivery for all that came before it looks
             self._arrived.put(None)
         return True

@@ -100,6 +100,12 @@ class Queue(Protocol):
     def seal(self) -> None:
         """Take no more events; those that wait can still leave."""
 
+    def shut(self) -> bool:
+        """Refuse also what was on its way in when it was sealed; return whether nothing is pending.
+
+        Called by who delivers no more, and then looks once more: what had come in still leaves.
+        """
+
     def counts(self) -> Counts:
         """Return every count at one moment."""
 
