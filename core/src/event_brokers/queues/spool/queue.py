@@ -14,7 +14,7 @@ from event_brokers.event import Event
 from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool import room, tables
-from event_brokers.queues.spool.file import SpoolFile
+from event_brokers.queues.spool.file import PATIENCE_SECONDS, SpoolFile
 from event_brokers.queues.spool.own_files import make_folder
 from event_brokers.queues.spool.owner import Ownership
 from event_brokers.queues.spool.request import Request
@@ -58,6 +58,7 @@ class Spool:
         self._file = SpoolFile(folder, durability)
         self._arrived, self._left = Bell(), Bell()
         self._is_sealed = self._is_woken = False
+        self._unwaited: Request[None] | None = None  # the latest whose caller could not wait
         self._confirmed: dict[str, None] = {}  # delivered, and not yet taken out of the file
         self._numbers: dict[str, int] = {}  # of the events of the latest batch
         self._places: frozenset[str] = frozenset()
@@ -105,6 +106,7 @@ class Spool:
     def wait_until_left(
         self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
     ) -> bool:
+        self._wait_for_unwaited(PATIENCE_SECONDS if timeout is None else timeout)
         last = self._file.read(tables.last_number)
         if last is None:
             return True
@@ -237,6 +239,7 @@ class Spool:
         request = Request(partial(self._insert, events), self._arrived.ring)
         if is_worker():
             self._file.leave(request)
+            self._unwaited = request
             return True
         try:
             self._file.change(request, timeout)
@@ -246,6 +249,13 @@ class Spool:
         except SpoolError as error:
             raise SpoolError(str(error), [event.id for event in events]) from error
         return True
+
+    def _wait_for_unwaited(self, timeout: float) -> None:
+        """Wait until what came from a thread of ours is stored: it is accepted, and counts."""
+        if not is_worker():
+            unwaited, self._unwaited = self._unwaited, None
+            if unwaited is not None:
+                unwaited.wait(min(timeout, PATIENCE_SECONDS))
 
     def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
         room.refuse_excess_events(connection, self._bounds, events, self._file.database)
