@@ -162,6 +162,19 @@ def test_a_file_at_the_limits_is_read(read: Callable[[str], Section]) -> None:
     assert len(found.values["many"]) == MOST_VALUES - 2 * MOST_LEVELS
 
 
+def test_no_key_forges_a_line_of_a_sentence(tmp_path: Path) -> None:
+    """It is any text, also with line ends, and it is named where something is wrong with it."""
+    sentence = r"event_broker.a\nb: the environment variable UNSET_VARIABLE is not set"
+    with pytest.raises(ConfigurationError) as caught:
+        from_mapping({"a\nb": "${UNSET_VARIABLE}"})
+    assert str(caught.value) == sentence
+    file = tmp_path / "endpoints.yml"
+    file.write_text('event_broker:\n  "a\\nb": ${UNSET_VARIABLE}\n')
+    with pytest.raises(ConfigurationError) as caught:
+        from_file(file)
+    assert str(caught.value) == f"{file}:2: {sentence}"
+
+
 @pytest.mark.parametrize("read_mapping", [from_mapping, from_literals])
 def test_a_mapping_that_contains_itself_is_a_sentence(
     read_mapping: Callable[[Any], Section],
