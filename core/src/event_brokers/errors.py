@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from event_brokers.wording import printable
+
 
 class EventBrokersError(Exception):
-    """Base of every error raised by event-brokers."""
+    """Base of every error raised by event-brokers.
+
+    Parameters:
+        message: one clause. What it names may be any text, and forges no line of a log: control
+            characters are escaped.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class InvalidEvent(EventBrokersError, ValueError):

@@ -11,7 +11,7 @@ import msgspec
 
 from event_brokers import nesting
 from event_brokers.errors import ConfigurationError
-from event_brokers.wording import line_of, printable
+from event_brokers.wording import line_of
 
 EVENT_BROKER = "event_broker"
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
@@ -41,9 +41,7 @@ class Section(msgspec.Struct, frozen=True):
     def where(self, *path: str) -> str:
         """Return "endpoints.yml:3: event_broker.port" for an option of the section."""
         whole = (*self.within, *path)
-        # a key is any text, and must not forge a line of a log
-        option = printable(".".join((self.name, *whole)))
-        return f"{line_of(self.file, self.lines.get(whole))}{option}"
+        return f"{line_of(self.file, self.lines.get(whole))}{'.'.join((self.name, *whole))}"
 
     def error(self, text: str, *path: str) -> ConfigurationError:
         """Return the error that names an option, where it stands, and what is wrong with it."""
