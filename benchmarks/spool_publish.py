@@ -69,7 +69,8 @@ for thread in many:
 together = count // threads * threads / (time.perf_counter() - begun)
 print(json.dumps({
     "p50 us": times[count // 2] * 1e6, "p99 us": times[count * 99 // 100] * 1e6,
-    "a second": count / seconds, "cpu us": cpu / count * 1e6, "64 threads, a second": together,
+    "a second": count / seconds, "cpu us": cpu / count * 1e6,
+    f"{threads} threads, a second": together,
 }))
 broker.close(timeout=0)
 """

@@ -16,6 +16,7 @@ import event_brokers
 from consuming import in_background, number, until_killed
 from event_brokers import ConfigurationError, Consumer, Event, ReceivedEvent, endpoints
 from event_brokers_sql import positions
+from event_brokers_sql.consumer import consume
 from event_brokers_sql.hooks import connect
 from servers import MariaDB
 from servers.backends import Backend
@@ -66,6 +67,8 @@ def url(backend: Backend) -> URL:
     """Return the URL of a plain client."""
     section = backend.section
     driver = {"postgresql": "postgresql+psycopg", "mariadb": "mariadb+pymysql"}
+    if section["dialect"] == "sqlite":
+        return URL.create("sqlite", database=section["db"])
     return URL.create(
         driver[section["dialect"]], section["username"], section["password"],
         section["url"], section["port"], section["db"],
@@ -262,6 +265,23 @@ def test_headers_come_back_with_those_of_the_core(database: Backend) -> None:
         received = [next(consumer) for _ in range(2)]
     assert [each.headers for each in received] == [given.headers, plain.headers]
     assert received[0].headers == {"trace": "Grüße", "event_id": "one", "event_type": "user"}
+
+
+def test_a_consumer_makes_no_table_anew_that_is_gone(database: Backend) -> None:
+    """It ends with a sentence: what it would read from a new one is not what was published."""
+    publish(database, 1)
+    options, used = endpoints.read(database.section).options, set[str]()
+    with closing(consume(options, None, True, used)) as received:
+        assert number(next(each for each in received if each is not None)) == 1
+    engine = create_engine(url(database))
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {table(database)}"))
+    engine.dispose()
+    with (
+        closing(consume(options, None, True, used)) as received,
+        pytest.raises(ConfigurationError, match="was used before and is gone"),
+    ):
+        next(received)
 
 
 def test_headers_that_somebody_else_wrote_end_no_consumer(sqlite_backend: Backend) -> None:

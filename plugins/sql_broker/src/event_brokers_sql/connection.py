@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from event_brokers.plugin import ConfigurationError, Event
+from event_brokers.plugin import Event
 from event_brokers_sql import schema
-from event_brokers_sql.address import database_file, is_in_memory, place
 from event_brokers_sql.engine import Database
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.packet import largest_statement, refuse_too_large
 from event_brokers_sql.rows import RowMaker
+from event_brokers_sql.used_tables import prepare_table, require_file
 
 _ASKED_AT_ONCE = 500
-_FORGET = "forget it: event-brokers spool forget-places, or a restart where there is no spool"
 
 
 class Connection:
@@ -35,22 +34,16 @@ class Connection:
 
     def __init__(self, options: SQLOptions, used: set[str]) -> None:
         self._database = Database(options)
-        name = _name_to_remember(self._database.url, options.table)
-        if name in used:
-            _require_file(self._database.url)
+        require_file(self._database.url, options.table, used)
         try:
             with self._database.session() as connection:
-                if name in used:
-                    _require_table(connection, options.table)
-                self._table = schema.prepare_events(connection, options.table)
+                self._table = prepare_table(connection, options.table, used)
                 self._largest = largest_statement(connection)
                 unicode = schema.holds_unicode(connection, self._table)
                 self._rows = RowMaker(self._table, unicode)
         except BaseException:
             self._database.close()
             raise
-        if not is_in_memory(self._database.url):
-            used.add(name)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Store a batch in one transaction; what is stored already is left as it is.
@@ -74,33 +67,6 @@ class Connection:
     def close(self) -> None:
         """Release the connection to the database."""
         self._database.close()
-
-
-def _name_to_remember(url: URL, table: str) -> str:
-    """Return what is remembered of a table: the same name elsewhere is another table."""
-    file = url.get_backend_name() == "sqlite"
-    return f"table '{table}' in " + (place(url) if file else f"'{url.database}' at {place(url)}")
-
-
-def _require_file(url: URL) -> None:
-    """Refuse to make an SQLite file anew, whose events would be gone without a word."""
-    file = database_file(url)
-    if file is not None and not file.exists():
-        raise ConfigurationError(
-            f"event_broker.db: the file '{file}' was used before and is gone; bring it back, or, "
-            f"to go on without what it held, {_FORGET}"
-        )
-
-
-def _require_table(connection: sqlalchemy.Connection, name: str) -> None:
-    """Refuse to make a table anew, as above."""
-    table = schema.events_table(name)
-    if not schema.exists(connection, table):
-        statement = schema.write_creation(connection, table)
-        raise ConfigurationError(
-            f"event_broker.table: '{name}' was used before and is gone; bring it back, or, to go "
-            f"on without what it held, {_FORGET}, or make an empty one: {statement}"
-        )
 
 
 def _insert_unless_stored(table: Table, dialect: str) -> Any:

@@ -16,6 +16,7 @@ from event_brokers_sql.gaps import barrier_for
 from event_brokers_sql.options import SQLOptions
 from event_brokers_sql.positions import GroupPositions, NoPositions, Occupied, Positions
 from event_brokers_sql.rows import read_row
+from event_brokers_sql.used_tables import prepare_table, require_file
 
 _AT_ONCE = 500
 _POLL_SECONDS = 0.2
@@ -25,13 +26,14 @@ _BEAT_SECONDS = 1.0
 Received = Generator[ReceivedEvent | None, None, None]
 
 
-def consume(options: SQLOptions, group: str | None, from_start: bool) -> Received:
+def consume(options: SQLOptions, group: str | None, from_start: bool, used: set[str]) -> Received:
     """Yield the events of the table; see the hook `consume`.
 
     Parameters:
         options: the options of `type: sql`.
         group: consumers of one group take turns: one works, the others stand by.
         from_start: whether a group without a position begins with the first row.
+        used: the tables that this consumer has read before; gains this one.
 
     Raises:
         ConfigurationError: a person must change something.
@@ -39,8 +41,9 @@ def consume(options: SQLOptions, group: str | None, from_start: bool) -> Receive
     """
     positions = NoPositions() if group is None else GroupPositions(options.table, group)
     with closing(Database(options)) as database:
+        require_file(database.url, options.table, used)
         with database.session() as connection:
-            table = schema.prepare_events(connection, options.table)
+            table = prepare_table(connection, options.table, used)
             if isinstance(positions, GroupPositions):
                 schema.prepare(connection, positions.table)
         reader = _Reader(database, table, positions)

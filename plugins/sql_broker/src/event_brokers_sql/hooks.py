@@ -43,7 +43,7 @@ def check(options: SQLOptions) -> Sequence[str]:
 
 @hookimpl
 def consume(
-    options: SQLOptions, group: str | None, from_start: bool
+    options: SQLOptions, group: str | None, from_start: bool, used: set[str]
 ) -> Iterator[ReceivedEvent | None]:
     """Read the table in the order of its ids."""
-    return consumer.consume(options, group, from_start)
+    return consumer.consume(options, group, from_start, used)

@@ -31,6 +31,10 @@ _OWN_ERRORS = (QueueFull, ConfigurationError, NotReady, Damaged)  # of one reque
 _Found = TypeVar("_Found")
 
 
+class NoThread(SpoolError):
+    """The interpreter ends, and starts no more threads."""
+
+
 class SpoolFile:
     """Does what callers ask for, and tells them how it went.
 
@@ -150,12 +154,13 @@ class SpoolFile:
 
     def _look(self, call: Callable[[Reader], _Found]) -> _Found:
         if is_worker():
-            with closing(Reader(self.database.path)) as reader:
-                return call(reader)
+            return self._look_here(call)
         damage: Exception = NotReady()
         for _ in range(_TRIES):
             try:
                 return self._ask_to_read(call)
+            except NoThread:
+                return self._look_here(call)  # the program ends, and nobody strikes any more
             except NotReady as not_ready:
                 damage = not_ready
             except Damaged as damaged:
@@ -163,6 +168,10 @@ class SpoolFile:
                 self._store.suspect(damaged)
             self.change(Request(lambda _connection: None))
         raise SpoolError(f"'{self._folder}': {damage}") from damage
+
+    def _look_here(self, call: Callable[[Reader], _Found]) -> _Found:
+        with closing(Reader(self.database.path)) as reader:
+            return call(reader)
 
     def _ask_to_read(self, call: Callable[[Reader], _Found]) -> _Found:
         return self._ask(self._reading, Request(call), PATIENCE_SECONDS)
@@ -172,7 +181,7 @@ class SpoolFile:
             worker.put(request)
         except RuntimeError as error:
             request.claim()
-            raise SpoolError(f"'{self._folder}': no thread can be started any more") from error
+            raise NoThread(f"'{self._folder}': no thread can be started any more") from error
         if not request.wait(patience):
             if request.claim():
                 raise SpoolError(f"'{self._folder}': {self._what_is_in_the_way(worker)}")

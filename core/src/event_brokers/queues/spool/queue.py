@@ -58,6 +58,7 @@ class Spool:
         self._file = SpoolFile(folder, durability)
         self._arrived, self._left = Bell(), Bell()
         self._is_sealed = self._is_woken = False
+        self._latest_counts = Counts(0, 0, 0, 0, None)
         self._unwaited: Request[None] | None = None  # the latest whose caller could not wait
         self._confirmed: dict[str, None] = {}  # delivered, and not yet taken out of the file
         self._numbers: dict[str, int] = {}  # of the events of the latest batch
@@ -88,10 +89,12 @@ class Spool:
         return True  # what still comes in waits for the next program
 
     def counts(self) -> Counts:
+        if is_worker():
+            return self._latest_counts  # the thread may hold the file: looking would wait for it
         totals, since = self._file.read(
             lambda connection: (tables.totals(connection), tables.oldest_time(connection))
         )
-        return Counts(
+        self._latest_counts = Counts(
             accepted=totals.pending + totals.dead_letters + totals.delivered,
             delivered=totals.delivered,
             pending=totals.pending,
@@ -99,6 +102,7 @@ class Spool:
             # the clock of the calendar, for the process that accepted it may be gone
             oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
         )
+        return self._latest_counts
 
     def dead_letters(self) -> list[DeadLetter]:
         return self._file.read(lambda connection: list(tables.dead_letters(connection)))
@@ -106,6 +110,8 @@ class Spool:
     def wait_until_left(
         self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
     ) -> bool:
+        if is_worker():
+            return False
         self._wait_for_unwaited(PATIENCE_SECONDS if timeout is None else timeout)
         last = self._file.read(tables.last_number)
         if last is None:
@@ -119,7 +125,7 @@ class Spool:
                 has_left = first is None or first > last
             return has_left or is_cancelled()
 
-        self._left.wait_for(is_over, 0.0 if is_worker() else timeout, POLL_SECONDS)
+        self._left.wait_for(is_over, timeout, POLL_SECONDS)
         return has_left
 
     def is_on_own_thread(self) -> bool:
@@ -252,10 +258,9 @@ class Spool:
 
     def _wait_for_unwaited(self, timeout: float) -> None:
         """Wait until what came from a thread of ours is stored: it is accepted, and counts."""
-        if not is_worker():
-            unwaited, self._unwaited = self._unwaited, None
-            if unwaited is not None:
-                unwaited.wait(min(timeout, PATIENCE_SECONDS))
+        unwaited, self._unwaited = self._unwaited, None
+        if unwaited is not None:
+            unwaited.wait(min(timeout, PATIENCE_SECONDS))
 
     def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
         room.refuse_excess_events(connection, self._bounds, events, self._file.database)

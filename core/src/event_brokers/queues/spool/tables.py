@@ -20,14 +20,14 @@ from event_brokers.queues.spool.schema import DESTINATION
 _INSERT = f"""
 INSERT OR IGNORE INTO events (seq, {EVENT}, accepted_at) VALUES (
     max(coalesce((SELECT max(seq) FROM events), 0), (SELECT highest FROM destinations)) + 1,
-    CASE WHEN EXISTS (SELECT 1 FROM dead_letters WHERE event_id = ?1) THEN NULL ELSE ?1 END,
-    ?2, ?3, ?4, ?5, ?6, ?7, ?8
+    CASE WHEN EXISTS (SELECT 1 FROM dead_letters WHERE event_id = ?) THEN NULL ELSE ? END,
+    ?, ?, ?, ?, ?, ?, ?
 )
 """
 _REMOVE_RUN = "DELETE FROM events WHERE seq BETWEEN ? AND ?"
 _WORTH_A_RUN = 4  # events; fewer leave as quickly one by one
 _KNOWN = """
-SELECT 1 FROM events WHERE event_id = ?1 UNION ALL SELECT 1 FROM dead_letters WHERE event_id = ?1
+SELECT 1 FROM events WHERE event_id = ? UNION ALL SELECT 1 FROM dead_letters WHERE event_id = ?
 """
 _BURY = f"""
 INSERT INTO dead_letters (destination, {LETTER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -62,13 +62,13 @@ def insert(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
     """Add events at the end, but for those whose id is known; return how many were added."""
     now = time.time()
     before = connection.total_changes
-    connection.executemany(_INSERT, [(*cells_of(event), now) for event in events])
+    connection.executemany(_INSERT, [(event.id, *cells_of(event), now) for event in events])
     return connection.total_changes - before
 
 
 def count_known(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Return how many of the ids belong to events that are there."""
-    return sum(connection.execute(_KNOWN, (id_,)).fetchone() is not None for id_ in ids)
+    return sum(connection.execute(_KNOWN, (id_, id_)).fetchone() is not None for id_ in ids)
 
 
 def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[tuple[int, Event]]:
