@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from event_brokers import DeadLetter, Event
-from event_brokers.queues.spool import salvage, tables
+from event_brokers.queues.spool import Spool, salvage, tables
 from event_brokers.queues.spool.reading import NotReady, Reader
 from scripted_broker import ScriptedBroker
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool
@@ -242,6 +242,54 @@ def test_nothing_seems_to_have_left_while_a_damaged_file_is_read(
         looking.join(20)
         assert reader.read(tables.first_number) == 1
     spool.close()
+
+
+def with_wrong_end(path: Path) -> None:
+    """Let the last page of the events have more rows than it has: SQLite reads numbers of 0."""
+    with closing(sqlite3.connect(path)) as connection:
+        root = "SELECT rootpage FROM sqlite_master WHERE name = 'events'"
+        page = connection.execute(root).fetchone()[0]
+    content = bytearray(path.read_bytes())
+    while content[(page - 1) * PAGE] == 5:  # a page that points to others, to the last one here
+        start = (page - 1) * PAGE + 8
+        page = int.from_bytes(content[start : start + 4], "big")
+    content[(page - 1) * PAGE + 4] ^= 1 << 4  # how many rows there are
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def wrong_end(tmp_path: Path) -> Spool:
+    """Return a spool that nothing has left yet, with such damage."""
+    folder = tmp_path / "spool"
+    spool = open_spool(folder)
+    spool.append([an_event(number) for number in range(EVENTS)], 0)
+    spool.close()
+    with_wrong_end(folder / "data" / "events.db")
+    return open_spool(folder)
+
+
+def test_no_event_is_taken_and_not_stored_where_numbers_are_wrong(wrong_end: Spool) -> None:
+    """It would get a number that another one has, and be ignored as one with a known id is."""
+    wrong_end.append([an_event(EVENTS + 10)], 0)
+    found = ids(drain(wrong_end))
+    assert found[-1] == an_event(EVENTS + 10).id
+    assert len(found) > EVENTS - 20
+    wrong_end.close()
+
+
+def test_nobody_believes_that_all_has_left_where_numbers_are_wrong(wrong_end: Spool) -> None:
+    """A last number that lies before the first one tells of damage, and not of an empty spool."""
+    assert not wrong_end.wait_until_left(0)
+    assert wrong_end.counts().pending == len(drain(wrong_end)) > EVENTS - 20
+    wrong_end.close()
+
+
+def test_the_counts_are_those_of_what_can_be_read_where_numbers_are_wrong(
+    wrong_end: Spool,
+) -> None:
+    """The status does not say that nothing waits."""
+    assert wrong_end.counts().pending == len(drain(wrong_end)) > EVENTS - 20
+    wrong_end.close()
 
 
 def test_a_log_that_is_missing_loses_only_what_stood_in_it(tmp_path: Path) -> None:

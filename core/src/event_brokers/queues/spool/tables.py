@@ -24,6 +24,7 @@ INSERT OR IGNORE INTO events (seq, {EVENT}, accepted_at) VALUES (
     ?, ?, ?, ?, ?, ?, ?
 )
 """
+_OUT_OF_ORDER = "the numbers of its events are out of order"
 _REMOVE_RUN = "DELETE FROM events WHERE seq BETWEEN ? AND ?"
 _WORTH_A_RUN = 4  # events; fewer leave as quickly one by one
 _KNOWN = """
@@ -54,16 +55,30 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
-    """Return the totals."""
+    """Return the totals.
+
+    Raises:
+        Damaged: they cannot be told, for the last number lies before the first one.
+    """
+    last_number(connection)
     return Totals(*connection.execute(_TOTALS).fetchone())
 
 
 def insert(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
-    """Add events at the end, but for those whose id is known; return how many were added."""
+    """Add events at the end, but for those whose id is known; return how many were added.
+
+    Raises:
+        Damaged: an event was ignored that is not known: its number is that of another one.
+    """
     now = time.time()
     before = connection.total_changes
     connection.executemany(_INSERT, [(event.id, *cells_of(event), now) for event in events])
-    return connection.total_changes - before
+    added = connection.total_changes - before
+    if added < len(events):
+        ids = {event.id for event in events}
+        if count_known(connection, ids) < len(ids):
+            raise Damaged(_OUT_OF_ORDER)
+    return added
 
 
 def count_known(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
@@ -91,9 +106,16 @@ def first_number(connection: sqlite3.Connection) -> int | None:
 
 
 def last_number(connection: sqlite3.Connection) -> int | None:
-    """Return the number of the last pending event; None without one."""
-    found: int | None = connection.execute("SELECT max(seq) FROM events").fetchone()[0]
-    return found
+    """Return the number of the last pending event; None without one.
+
+    Raises:
+        Damaged: it lies before the first one.
+    """
+    first = first_number(connection)
+    last: int | None = connection.execute("SELECT max(seq) FROM events").fetchone()[0]
+    if first is not None and (last is None or last < first):
+        raise Damaged(_OUT_OF_ORDER)
+    return last
 
 
 def oldest_time(connection: sqlite3.Connection) -> float | None:
