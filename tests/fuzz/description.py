@@ -1,10 +1,11 @@
-"""Whether a request, as it was sent, is one that an OpenAPI document describes."""
+"""Whether a request, as it was sent, and its answer are what an OpenAPI document describes."""
 
 from __future__ import annotations
 
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -29,12 +30,25 @@ class Description:
     def has(self, request: Any) -> bool:
         """Return whether path, query and body of a prepared request are as described."""
         sent = urlsplit(request.url)
-        path, query = unquote(sent.path), dict(parse_qsl(sent.query, keep_blank_values=True))
+        query = dict(parse_qsl(sent.query, keep_blank_values=True))
         return any(
-            self._takes(operation, found.groups(), query, request.body or b"")
-            for (method, pattern), operation in self._operations.items()
-            if method == request.method and (found := pattern.fullmatch(path))
+            self._takes(operation, in_path, query, request.body or b"")
+            for operation, in_path in self._operations_of(request)
         )
+
+    def has_answer(self, request: Any, status: int, body: bytes) -> bool:
+        """Return whether what was answered to a prepared request is as described."""
+        for operation, _ in self._operations_of(request):
+            content = operation["responses"].get(str(status), {"content": {}})["content"]
+            if "application/json" in content:
+                return self._is_valid(content["application/json"]["schema"], json.loads(body))
+        return True
+
+    def _operations_of(self, request: Any) -> Iterator[tuple[Any, tuple[str, ...]]]:
+        path = unquote(urlsplit(request.url).path)
+        for (method, pattern), operation in self._operations.items():
+            if method == request.method and (found := pattern.fullmatch(path)):
+                yield operation, found.groups()
 
     def _takes(
         self, operation: Any, in_path: tuple[str, ...], query: dict[str, str], body: bytes

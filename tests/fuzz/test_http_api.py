@@ -14,7 +14,11 @@ import schemathesis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_schema_conformance,
+)
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -36,8 +40,13 @@ RASA = [
 ]
 
 
-# of what it meant to make of a request; what was sent in the end is looked at below
-GUESSES = [negative_data_rejection, positive_data_acceptance]
+# schemathesis turns patterns into Python's, which know less of Unicode; below, what was sent and
+# answered is compared with the document itself
+LESS_PRECISE = [
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_schema_conformance,
+]
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,8 @@ class Fuzzed:
     def assert_readable(self) -> None:
         """Show every conversation: none of what was sent has made one unreadable."""
         client = TestClient(self.app)
-        for name in self.store.keys():  # noqa: SIM118 - no dictionary
+        # these two mean a folder in every URL, and clients take them out
+        for name in set(self.store.keys()) - {".", ".."}:
             shown = client.get(f"/conversations/{quote(name, safe='')}/tracker?token={TOKEN}")
             assert shown.status_code == 200, shown.text
 
@@ -81,7 +91,8 @@ def test_the_api_does_what_its_description_says(
     @given(case=schema.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
         answered = case.call()
-        case.validate_response(answered, excluded_checks=GUESSES)
+        case.validate_response(answered, excluded_checks=LESS_PRECISE)
+        assert description.has_answer(answered.request, answered.status_code, answered.content)
         if answered.status_code != 401 and not has_new_characters(answered.request):
             assert (answered.status_code == 200) == description.has(answered.request), answered.text
 

@@ -80,7 +80,8 @@ def test_a_file_is_a_section_or_a_sentence(fuzz: Fuzz, tmp_path: Path) -> None:
             sentence = str(error)
             assert sentence.startswith(str(file))
             assert "\n" not in sentence
-            assert "canary words" not in sentence
+            # what reads options may name the value of one that is no secret
+            assert read is endpoints.read or "canary words" not in sentence
 
     fuzz(check)
 
