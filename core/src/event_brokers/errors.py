@@ -16,7 +16,7 @@ class EventBrokersError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(printable(message))
+        super().__init__(printable(str(message)))  # a plugin may name anything
 
 
 class InvalidEvent(EventBrokersError, ValueError):
