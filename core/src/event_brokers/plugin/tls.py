@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -52,6 +53,7 @@ class TlsOptions(Options, frozen=True, kw_only=True):
     """
 
     port_option: ClassVar[str] = "port"
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {"require_tls": None}
 
     ssl_cafile: Annotated[
         str | None,
