@@ -128,7 +128,7 @@ def what_is_wrong(
 
 def open_connection(options: PikaOptions) -> Connection:
     """Open the connection that publishes, without a look at the queues before."""
-    return Connection(options, set())
+    return Connection(options, set(), [])
 
 
 def refusals(options: PikaOptions) -> set[str]:
