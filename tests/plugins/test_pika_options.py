@@ -170,15 +170,15 @@ FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
         (
             "amqps://h?no_verify_ssl=1",
             (
-                "the parameter 'no_verify_ssl' has no effect; TLS is always verified; give cafile, or "
-                "ssl_check_hostname: false for a certificate of another host"
+                "the parameter 'no_verify_ssl' has no effect; TLS is always verified; give "
+                "cafile, or ssl_check_hostname: false for a certificate of another host"
             ),
         ),
         (
             "amqps://h?channel_max=2",
             (
-                "the parameter 'channel_max' is not known; those that have an effect are heartbeat, "
-                "cafile, certfile, keyfile"
+                "the parameter 'channel_max' is not known; those that have an effect are "
+                "heartbeat, cafile, certfile, keyfile"
             ),
         ),
         (

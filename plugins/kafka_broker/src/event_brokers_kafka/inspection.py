@@ -7,6 +7,8 @@ from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
 from event_brokers_kafka.topic import Topic, find
 
+_RASAS_CLIENT_ID = "rdkafka"  # what librdkafka is called where nothing is given
+
 
 def inspect(options: KafkaOptions) -> list[str]:
     """Return where we got in and whether the topic is there, a sentence each.
@@ -20,7 +22,19 @@ def inspect(options: KafkaOptions) -> list[str]:
         return [
             f"connected to {session.address} {describe_login(options)}",
             describe_topic(topic),
+            describe_destination(options),
         ]
+
+
+def describe_destination(options: KafkaOptions) -> str:
+    """Return where events go, and what is not Rasa's default (rasa/core/brokers/kafka.py)."""
+    key = "key = sender_id (no key is Rasa's default)"
+    if not options.partition_by_sender:
+        key = "no key"
+    client = f"client_id = {options.client_id}"
+    if options.client_id != _RASAS_CLIENT_ID:
+        client += f" ({_RASAS_CLIENT_ID} is Rasa's default)"
+    return f"events go to topic '{options.topic}', {key}, {client}"
 
 
 def describe_login(options: KafkaOptions) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -11,7 +11,9 @@ from msgspec import Meta
 from event_brokers import Secret
 from event_brokers.plugin.network import Address
 from event_brokers.plugin.tls import TlsOptions
+from event_brokers.plugin.without_effect import DELIVERY, HTTP_ENDPOINT
 from event_brokers_kafka.address import parse
+from event_brokers_kafka.passed_over import PASSED_OVER
 
 SecurityProtocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -32,6 +34,16 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     }
     superseded: ClassVar[Mapping[str, str]] = {
         "queue_size": "has no effect: events wait in the queue that delivery.max_pending bounds",
+        **PASSED_OVER,
+        **DELIVERY,
+        **HTTP_ENDPOINT,
+    }
+    may_be_empty: ClassVar[Sequence[str]] = (
+        "security_protocol",
+    )  # which is then none of its words
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {
+        **TlsOptions.refuses_empty,
+        "sasl_password": "sasl_username",
     }
     place: ClassVar[tuple[str, ...]] = ("url", "topic")
     port_option: ClassVar[str] = "url"
@@ -67,6 +79,14 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         self._check_login()
         self._check_tls()
         self._check_compression()
+
+    def warnings(self) -> Iterable[str]:
+        """Return what has no effect: a login beside a protocol without one."""
+        if self.uses_sasl:
+            return
+        for name in ("sasl_username", "sasl_password"):
+            if getattr(self, name) is not None:
+                yield f"{name}: has no effect {self._mismatch('SASL')}, or take {name} out"
 
     @property
     def addresses(self) -> list[Address]:
@@ -107,8 +127,6 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         if self.security_protocol is None and self.sasl_password and not self.sasl_username:
             raise ValueError("sasl_username: missing, although sasl_password is given; give both")
         if not self.uses_sasl:
-            self._refuse_unused("sasl_username", "SASL")
-            self._refuse_unused("sasl_password", "SASL")
             return
         if not self.sasl_username:
             raise ValueError(f"sasl_username: missing; {self.protocol} needs it")
@@ -118,15 +136,15 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     def _check_tls(self) -> None:
         if not self.uses_tls:
             for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"):
-                self._refuse_unused(name, "SSL")
+                self._refuse_unused(name)
             if self.require_tls:
                 raise ValueError(f"require_tls: there is no TLS {self._mismatch('SSL')}")
         self.refuse_key_without_certificate()
 
-    def _refuse_unused(self, name: str, word: Literal["SASL", "SSL"]) -> None:
+    def _refuse_unused(self, name: str) -> None:
         # whoever wrote it counts on the protection: going on without it would be silent
         if getattr(self, name) is not None:
-            raise ValueError(f"{name}: has no effect {self._mismatch(word)}, or take {name} out")
+            raise ValueError(f"{name}: has no effect {self._mismatch('SSL')}, or take {name} out")
 
     def _mismatch(self, word: Literal["SASL", "SSL"]) -> str:
         stronger = {
