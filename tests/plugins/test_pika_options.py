@@ -219,6 +219,8 @@ def test_an_unusable_url_is_refused_in_words(url: str, sentence: str) -> None:
         ({"queue": "a"}, ["a"], ""),
         ({"queue": ["a"]}, ["a"], ""),
         ({"queue": "a", "queues": "", "exchange_name": None}, ["a"], ""),
+        ({"queues": []}, ["rasa_core_events"], "rasa-exchange"),
+        ({"queues": [], "queue": "a"}, ["a"], ""),
         ({"queues": "a"}, ["a"], "rasa-exchange"),
         ({"queues": ["a"]}, ["a"], "rasa-exchange"),
         ({"queues": "a", "exchange_name": "x"}, ["a"], "x"),
@@ -355,8 +357,10 @@ def test_what_cannot_be_made_is_refused_in_words(options: dict[str, Any], senten
     assert refusal(**options) == sentence
 
 
-@pytest.mark.parametrize("option", ["queue", "queues"])
-@pytest.mark.parametrize("queue", [[], [""], ["a", ""]])
+@pytest.mark.parametrize(
+    ("option", "queue"),
+    [("queue", []), ("queue", [""]), ("queue", ["a", ""]), ("queues", [""]), ("queues", ["a", ""])],
+)
 def test_an_empty_queue_is_refused(option: str, queue: Any) -> None:
     """No event is sent to a queue without a name."""
     assert refusal(**{option: queue}) == f"event_broker.{option}: is empty; name a queue"

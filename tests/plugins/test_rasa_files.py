@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, list[str]]] = {
         "username": ["username: rasa"],
         "password": ["password: secret", "password: 123456"],
         "port": ["port: 5673", 'port: "5673"'],
-        "queues": ["queues: [a]", "queues: [a, b]", "queues: a", "queues:"],
+        "queues": ["queues: [a]", "queues: [a, b]", "queues: a", "queues:", "queues: []"],
         "should_keep_unpublished_messages": ["should_keep_unpublished_messages: false"],
         "raise_on_failure": ["raise_on_failure: true"],
         "connection_attempts": ["connection_attempts: 20"],

@@ -101,13 +101,15 @@ class PikaOptions(TlsOptions, frozen=True, kw_only=True):
 
     def warnings(self) -> Iterable[str]:
         """Return what has no effect."""
-        if self.queue is not None and self.queues is not None:
+        if self.queue is not None and self.queues:
             yield "queue: has no effect beside queues, and Rasa 3 passes over it, too"
 
     @property
     def queue_names(self) -> list[str]:
         """The queues that get every event."""
-        given = DEFAULT_QUEUE if self._given_queues is None else self._given_queues
+        given = self.queues or DEFAULT_QUEUE  # as in Rasa, an empty list is the default
+        if not self.queues and self.queue is not None:
+            given = self.queue
         return [given] if isinstance(given, str) else list(dict.fromkeys(given))
 
     @property
@@ -135,11 +137,7 @@ class PikaOptions(TlsOptions, frozen=True, kw_only=True):
 
     @property
     def _is_queue_alone(self) -> bool:
-        return self.queues is None and self.queue is not None
-
-    @property
-    def _given_queues(self) -> str | list[str] | None:
-        return self.queue if self._is_queue_alone else self.queues
+        return not self.queues and self.queue is not None
 
     @property
     def tls_files(self) -> TlsOptions:
