@@ -649,11 +649,11 @@ def test_a_timestamp_beyond_the_columns_range_is_left_out() -> None:
 def test_check_says_what_it_found_and_makes_nothing(database: Database) -> None:
     """Server, version, user and database, and whether the table is there."""
     options = database.options()
-    found = check(options)
+    found = list(check(options))
     named = "" if database.table == "events" else " (Rasa's is 'events')"
     where_to = (
-        f"events go to table '{database.table}'{named}, into Rasa's columns id, sender_id, data and "
-        "beside them event_id, type_name, timestamp, headers"
+        f"events go to table '{database.table}'{named}, into Rasa's columns id, sender_id, data "
+        "and beside them event_id, type_name, timestamp, headers"
     )
     assert found.pop() == where_to
     if database.dialect == "sqlite":
