@@ -11,7 +11,7 @@ from event_brokers.plugin.tls import client_context
 from event_brokers_kafka.aws import find_credentials
 from event_brokers_kafka.kafka_internals import LoginProvider
 from event_brokers_kafka.options import KafkaOptions
-from event_brokers_kafka.renewal import Renewed
+from event_brokers_kafka.renewal import Lease, Renewed, Value
 from event_brokers_kafka.token_request import fetch_token
 
 
@@ -56,9 +56,15 @@ class Access:
     def _proof(self, options: KafkaOptions) -> dict[str, Any]:
         if options.sasl_mechanism == "OAUTHBEARER":
             name = f"the token for '{options.oauth_client_id}'"
-            return self._renewing(name, lambda: fetch_token(options))
+            tokens = self._renewing(name, lambda: fetch_token(options))
+
+            def newest() -> str:
+                return tokens.value.reveal()
+
+            return _provided(newest)
         if options.sasl_mechanism == "AWS_MSK_IAM":
-            return self._renewing("AWS credentials", find_credentials)
+            credentials = self._renewing("the pair of AWS credentials", find_credentials)
+            return _provided(lambda: credentials.value)
         if options.sasl_mechanism == "GSSAPI":
             service = options.sasl_kerberos_service_name or "kafka"
             return {"sasl_kerberos_service_name": service}
@@ -68,6 +74,10 @@ class Access:
             "sasl_plain_password": password.reveal() if password else "",
         }
 
-    def _renewing(self, name: str, fetch: Callable[[], Any]) -> dict[str, Any]:
+    def _renewing(self, name: str, fetch: Callable[[], Lease[Value]]) -> Renewed[Value]:
         renewed = self._renewed = Renewed(name, fetch)
-        return {"sasl_oauth_token_provider": LoginProvider(lambda: renewed.value)}
+        return renewed
+
+
+def _provided(current: Callable[[], Any]) -> dict[str, Any]:
+    return {"sasl_oauth_token_provider": LoginProvider(current)}
