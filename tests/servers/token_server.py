@@ -156,7 +156,8 @@ class TokenServer:
 
 def new_key() -> RSAKey:
     """Return a key that nobody knows yet."""
-    return RSAKey.generate_key(2048, {"kid": "the-key", "use": "sig"})
+    key: RSAKey = RSAKey.generate_key(2048, {"kid": "the-key", "use": "sig"})
+    return key
 
 
 def said(status: int, **body: Any) -> Answer:
