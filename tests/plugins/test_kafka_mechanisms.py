@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from event_brokers import ConfigurationError, endpoints
-from event_brokers_kafka import KafkaOptions, mechanisms
+from event_brokers.plugin.network import Address
+from event_brokers_kafka import KafkaOptions, mechanisms, sign_in
+from event_brokers_kafka.access import Access
+from event_brokers_kafka.session import Session
 
 TOKENS = {
     "sasl_mechanism": "OAUTHBEARER",
@@ -216,3 +221,47 @@ def test_the_clients_secret_can_come_from_a_file(tmp_path: Any) -> None:
     options = read(**given, oauth_client_secret_file=str(file))
     assert options.oauth_client_secret is not None
     assert options.oauth_client_secret.reveal() == "hunter2"
+
+
+class NoTicket(Exception):
+    """What gssapi raises where nobody has run kinit."""
+
+
+def test_without_a_ticket_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service is `kafka` unless another is given; the package stands here as a copy."""
+    asked: list[str] = []
+
+    class Name:
+        def __init__(self, name: str, name_type: object) -> None:
+            del name_type
+            asked.append(name)
+
+        def canonicalize(self, mechanism: object) -> None:
+            del mechanism
+
+    class SecurityContext:
+        def __init__(self, name: object, usage: str) -> None:
+            del name, usage
+
+        def step(self, token: bytes | None) -> bytes:
+            del token
+            raise NoTicket("canary")
+
+    gssapi = ModuleType("gssapi")
+    vars(gssapi).update(
+        Name=Name,
+        SecurityContext=SecurityContext,
+        NameType=SimpleNamespace(hostbased_service=1),
+        MechType=SimpleNamespace(kerberos=1),
+    )
+    monkeypatch.setitem(sys.modules, "gssapi", gssapi)
+    session = cast("Session", SimpleNamespace(address=Address("broker.example", 9092)))
+    for given in ({}, {"sasl_kerberos_service_name": "events"}):
+        options = read(sasl_mechanism="GSSAPI", **given)
+        with Access(options) as access, pytest.raises(ConfigurationError) as caught:
+            sign_in._start_proof(session, options, access)
+        assert str(caught.value) == (
+            "event_broker.sasl_mechanism: GSSAPI has no ticket for 'broker.example' (NoTicket); "
+            "run kinit, and check sasl_kerberos_service_name"
+        )
+    assert asked == ["kafka@broker.example", "events@broker.example"]
