@@ -17,7 +17,7 @@ class KafkaWithTokens(Kafka):
         tokens: runs already: its keys are read at the start.
     """
 
-    session_seconds = 3.0
+    session_seconds = 30.0
 
     def __init__(self, certificates: Certificates, tokens: TokenServer) -> None:
         self._tokens = tokens
