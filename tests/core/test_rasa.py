@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -386,10 +386,10 @@ def test_an_unforeseen_error_raises_nothing_and_shows_no_event(
     """Whatever it is: the conversation goes on, and the log holds no body."""
     broker = RasaEventBroker(ScriptedBroker().settings())
 
-    def fail(event: Mapping[str, Any]) -> str:
-        raise RuntimeError(f"cannot start a thread for {event}")
+    def fail(events: Sequence[Event]) -> None:
+        raise RuntimeError(f"cannot start a thread for {events[0].body!r}")
 
-    monkeypatch.setattr(broker._entrance, "publish", fail)
+    monkeypatch.setattr(broker._entrance, "accept", fail)
     broker.publish({"text": "canary"})
     assert caplog.messages == [
         "scripted: the event broker refuses events, and they are lost: RuntimeError"
