@@ -41,9 +41,8 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         **DELIVERY,
         **HTTP_ENDPOINT,
     }
-    may_be_empty: ClassVar[Sequence[str]] = (
-        "security_protocol",
-    )  # which is then none of its words
+    # empty, it is none of its words, and so it is refused
+    may_be_empty: ClassVar[Sequence[str]] = ("security_protocol",)
     refuses_empty: ClassVar[Mapping[str, str | None]] = {
         **TlsOptions.refuses_empty,
         "sasl_password": "sasl_username",
