@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from event_brokers.errors import PluginError
 from event_brokers.testing.answers import unanswered
 from event_brokers.testing.check import Check, described
 from event_brokers.testing.checks.closing import ClosingChecks
@@ -26,7 +25,7 @@ from event_brokers.testing.checks.options import OptionChecks
 from event_brokers.testing.checks.secrets import SecretChecks
 from event_brokers.testing.checks.tls import TlsChecks
 from event_brokers.testing.loading import load_plugin
-from event_brokers.testing.report import WITHOUT
+from event_brokers.testing.report import NOT_PROVEN
 from event_brokers.testing.subject import Subject
 
 _THEMES = (
@@ -77,45 +76,36 @@ class Conformance(
         self.name = f"conformance_{uuid.uuid4().hex[:12]}"
         check = described(getattr(request.function, "__wrapped_check__", request.function))
         if check is not None:
-            self._skip_what_is_not_answered(request.node, check)
+            self._skip_what_is_not_answered(request.config, check)
         if check is not None and check.works_unloaded:
             yield
             return
-        self.subject = self._load(request.node)
+        self.subject = self._load()
         if check is not None:
-            self._skip_what_has_no_hook(request.node, check)
+            self._skip_what_has_no_hook(check)
         try:
             yield
         finally:
             self.subject.end()
 
-    def _skip_what_is_not_answered(self, item: pytest.Item, check: Check) -> None:
+    def _skip_what_is_not_answered(self, config: pytest.Config, check: Check) -> None:
         lacking = [need for need in check.needs if unanswered(type(self), need)]
         if lacking:
-            _skip(item, " and ".join(lacking), check)
-        if check.is_slow and item.config.getoption("--conformance-short"):
-            _skip(item, "waiting, in the short form", check)
+            pytest.skip(f"{NOT_PROVEN}{' and '.join(lacking)}")
+        if check.is_slow and config.getoption("--conformance-short"):
+            pytest.skip(f"{NOT_PROVEN}waiting, in the short form")
 
-    def _load(self, item: pytest.Item) -> Subject:
+    def _load(self) -> Subject:
         try:
             plugin = load_plugin(self.type, self.entry_point)
-        except Exception as error:
-            is_plugins = isinstance(error, (PluginError, ImportError)) or self.entry_point
-            if not is_plugins:
-                raise
-            _skip(item, "hooks that can be used", None)
+        except Exception:  # noqa: BLE001 - one check says what is wrong, all the others wait for it
+            pytest.skip(f"{NOT_PROVEN}hooks that can be used")
         return Subject(plugin, self.hook_seconds, self.close_seconds)
 
-    def _skip_what_has_no_hook(self, item: pytest.Item, check: Check) -> None:
+    def _skip_what_has_no_hook(self, check: Check) -> None:
         for hook in check.hooks:
             if not self.subject.plugin.has(hook):
-                _skip(item, f"the hook '{hook}'", check)
-
-
-def _skip(item: pytest.Item, lacking: str, check: Check | None) -> None:
-    item.user_properties.append((WITHOUT, lacking))
-    promise = "" if check is None else f": {check.promise}"
-    pytest.skip(f"not proven, without {lacking}{promise}")
+                pytest.skip(f"{NOT_PROVEN}the hook '{hook}'")
 
 
 def _reason_of_xfail(method: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from event_brokers.event import Event
@@ -78,6 +79,14 @@ def with_headers() -> list[Event]:
         Event.from_dict(dictionaries[0], headers=given),
         Event.from_dict(dictionaries[1]),
     ]
+
+
+def headers_of(published: Sequence[Event]) -> dict[str, dict[str, str]]:
+    """Return the headers that events have to arrive with, by their ids."""
+    return {
+        event.id: {name: text for name, text in event.headers.items() if name != "event_id"}
+        for event in published
+    }
 
 
 def without_the_usual() -> dict[str, Event]:

@@ -8,7 +8,8 @@ from typing import Any
 
 OF_CLASS = "event_brokers.conformance"  # a property of a test: the class that it belongs to
 PROMISE = "event_brokers.promise"
-WITHOUT = "event_brokers.without"
+NOT_PROVEN = "not proven, without "
+_SKIPPED = "Skipped: "
 
 
 @dataclass
@@ -36,8 +37,7 @@ class Proof:
         if report.skipped and hasattr(report, "wasxfail"):
             self.off[report.nodeid] = report.wasxfail
         elif report.skipped:
-            lacking = properties.get(WITHOUT, "what the test's own fixtures skip")
-            self.without.setdefault(lacking, []).append(properties[PROMISE])
+            self.without.setdefault(_lacking(report), []).append(properties[PROMISE])
         elif report.failed:
             self.failed.add(report.nodeid)
         elif report.when == "call":
@@ -51,11 +51,17 @@ class Proof:
             first += f", {len(self.failed)} failed"
         yield first
         for lacking, promises in self.without.items():
-            yield f"  without {lacking}:"
+            yield f"  {lacking}:"
             yield from (f"    {promise}" for promise in dict.fromkeys(promises))
         for nodeid, reason in self.off.items():
             yield f"  switched off, {reason}:"
             yield f"    {self.promises[nodeid]}"
+
+
+def _lacking(report: Any) -> str:
+    """Return why a test was skipped: "without break_server", or what its own fixture says."""
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+    return str(reason).removeprefix(_SKIPPED).removeprefix(NOT_PROVEN.removesuffix("without "))
 
 
 def summarize(reports: Iterable[Any]) -> Iterator[str]:

@@ -53,11 +53,16 @@ class Connected:
             self._thread.end()
             raise
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Publish a batch; raises what the hook raises, or DoesNotReturn."""
+    def publish(self, events: Sequence[Event]) -> list[Event]:
+        """Publish a batch; raises what the hook raises, or DoesNotReturn.
+
+        Returns the list that the hook was given, as it has left it.
+        """
+        given = list(events)
         self._thread.call(
-            lambda: self._hook.publish(connection=self.connection, events=events), self._seconds
+            lambda: self._hook.publish(connection=self.connection, events=given), self._seconds
         )
+        return given
 
     def close(self) -> None:
         """Close the connection; raises what the hook raises, or DoesNotReturn."""

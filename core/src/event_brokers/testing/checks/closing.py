@@ -15,12 +15,11 @@ from event_brokers.testing.checks.delivery import arrivals_of
 from event_brokers.testing.child_process import Ended, run_child
 from event_brokers.testing.contract import Line, fail, hold
 from event_brokers.testing.hook_thread import DoesNotReturn
+from event_brokers.testing.report import NOT_PROVEN
 from event_brokers.testing.subject import Connected
 
 _CYCLES = 100
 _FAILURES = 10
-_CYCLE_SECONDS = 1.0  # that a cycle may take, with much to spare
-_FORK_SECONDS = 20.0
 
 
 class ClosingChecks(Answers):
@@ -67,9 +66,13 @@ class ClosingChecks(Answers):
     @check()
     def test_connections_leave_nothing_behind(self) -> None:
         """A hundred connections, one after the other, leave no thread, socket or file."""
-        seconds = _CYCLES * _CYCLE_SECONDS + self.hook_seconds
         ended = run_child(
-            self, "cycle", self.options(), seconds, events.numbered(1), cycles=_CYCLES
+            self,
+            "cycle",
+            self.options(),
+            10 * self.hook_seconds,
+            events.numbered(1),
+            cycles=_CYCLES,
         )
         self._hold_that_nothing_is_left(ended, f"{_CYCLES} connections", contract.RELEASED)
 
@@ -89,11 +92,12 @@ class ClosingChecks(Answers):
     def test_both_sides_of_a_fork_publish(self) -> None:
         """Parent and child of a fork publish, each through a connection of its own."""
         if not hasattr(os, "fork"):
-            pytest.skip("this system has no fork")
+            pytest.skip(f"{NOT_PROVEN}a fork of this system")
         published = events.numbered(3)
         ended = run_child(
-            self, "fork", self.options(), 4 * _FORK_SECONDS, published, flush_seconds=_FORK_SECONDS
-        )
+            self, "fork", self.options(), 5 * self.hook_seconds, published,
+            flush_seconds=self.hook_seconds,
+        )  # fmt: skip
         hold(
             ended.code == 0 and ended.found is not None,
             f"a process that forks ended with {ended.code}: {ended.error}",

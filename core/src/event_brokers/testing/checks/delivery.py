@@ -21,7 +21,7 @@ def publish(answers: Answers, batch: Sequence[Event]) -> None:
     """Publish a batch through a connection of its own, and fail where the hook does."""
     connected = answers.subject.connect(answers.options())
     connected.publish(batch)
-    connected.close()
+    connected.end()
 
 
 def arrivals_of(answers: Answers, published: Sequence[Event]) -> list[Found]:
@@ -74,11 +74,11 @@ class DeliveryChecks(Answers):
     def test_headers_arrive(self) -> None:
         """The type, and the headers that were given, travel beside the body."""
         published = events.with_headers()
+        wanted = events.headers_of(published)
         publish(self, published)
         for found in await_all(self, published):
             headers = found.arrived.headers or {}
-            wanted = {**found.event.given_headers, "event_type": found.event.type}
-            for name, text in wanted.items():
+            for name, text in wanted[found.event.id].items():
                 hold(
                     headers.get(name) == text,
                     f"the header '{name}' has arrived as another one, or not at all",
@@ -105,7 +105,6 @@ class DeliveryChecks(Answers):
         connected = self.subject.connect(self.options())
         for first in range(0, len(published), 20):
             connected.publish(published[first : first + 20])
-        connected.close()
         found = await_all(self, published)
         hold(
             first_occurrences(found) == [event.id for event in published],
@@ -137,8 +136,8 @@ class DeliveryChecks(Answers):
     def test_the_batch_is_not_changed(self) -> None:
         """The list of events, and the events in it, are the same after `publish`."""
         published = [*events.numbered(3), *events.with_headers()]
-        batch, headers = list(published), [dict(event.given_headers) for event in published]
-        publish(self, batch)
+        headers = [dict(event.given_headers) for event in published]
+        batch = self.subject.connect(self.options()).publish(published)
         hold(
             len(batch) == len(published)
             and all(now is before for now, before in zip(batch, published, strict=True)),
@@ -158,7 +157,6 @@ class DeliveryChecks(Answers):
         connected = self.subject.connect(self.options())
         connected.publish(published)
         connected.publish(published[1:])
-        connected.close()
         publish(self, [*published, *events.numbered(1)])
         await_all(self, published)
         found = find(published, self.arrived())
@@ -175,7 +173,7 @@ class DeliveryChecks(Answers):
         published = events.numbered(6)
         one.publish(published[0:2])
         other.publish(published[2:4])
-        one.close()
+        one.end()
         try:
             other.publish(published[4:6])
         except Exception as error:  # noqa: BLE001 - as above
@@ -183,5 +181,4 @@ class DeliveryChecks(Answers):
                 f"'publish' raised {type(error).__name__} after another connection was closed",
                 contract.ONE_THREAD,
             )
-        other.close()
         await_all(self, published)

@@ -17,6 +17,7 @@ from event_brokers.testing.check import check
 from event_brokers.testing.child_process import run_child
 from event_brokers.testing.contract import fail, hold
 from event_brokers.testing.loading import load_plugin
+from event_brokers.testing.report import NOT_PROVEN
 from event_brokers.wording import first_line
 
 _CORE = "event-brokers"
@@ -105,6 +106,6 @@ class MetadataChecks(Answers):
 
     def _entry_points(self) -> list[Any]:
         if self.entry_point is not None:
-            pytest.skip("without an installed distribution")
+            pytest.skip(f"{NOT_PROVEN}an installed distribution")
         found = importlib_metadata.entry_points(group=plugins.GROUP)
         return [each for each in found if each.name.casefold() == self.type.casefold()]

@@ -10,6 +10,7 @@ from typing import Any
 from event_brokers.event import Event
 from event_brokers.options import Options
 from event_brokers.secret import secrets_in
+from event_brokers.settings import Settings
 from event_brokers.testing import contract
 from event_brokers.testing.answers import Answers
 from event_brokers.testing.check import check
@@ -29,8 +30,7 @@ class SecretChecks(Answers):
         options = self.with_password(canary)
         with self._watching([canary], contract.SECRETS) as output:
             settings = self.subject.settings(options)
-            output.add("the repr of the options", repr(settings.options))
-            output.add("the place in the settings", settings.place())
+            self._add_options(output, settings)
             self._hear(output, "connect", lambda: self.subject.connect(options))
             if self.subject.plugin.has("check"):
                 self._hear(output, "check", lambda: self.subject.check(options))
@@ -43,8 +43,7 @@ class SecretChecks(Answers):
         options = self.options()
         with self._watching(self._secrets(options), contract.SECRETS) as output:
             settings = self.subject.settings(options)
-            output.add("the repr of the options", repr(settings.options))
-            output.add("the place in the settings", settings.place())
+            self._add_options(output, settings)
             self._publish(output, options, [Event.from_dict({"mark": uuid.uuid4().hex})])
 
     @check()
@@ -87,7 +86,13 @@ class SecretChecks(Answers):
         connected = self.subject.connect(options)
         output.add("the repr of the connection", repr(connected.connection))
         connected.publish(published)
-        connected.close()
+        self._hear(output, "close", connected.close)
+
+    @staticmethod
+    def _add_options(output: WatchedOutput, settings: Settings) -> None:
+        output.add("the repr of the settings", repr(settings))
+        if isinstance(settings.options, Options):  # a dict cannot hide what it holds
+            output.add("the repr of the options", repr(settings.options))
 
     @staticmethod
     def _hear(output: WatchedOutput, hook: str, call: Callable[[], Any]) -> None:
