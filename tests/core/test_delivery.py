@@ -284,5 +284,6 @@ def test_a_connect_hook_that_returns_nothing_is_named() -> None:
     sentence = wait_until(lambda: broker.status().last_error)
     broker.close()
     assert sentence == (
-        "the plugin 'memory' of event_brokers.testing: hook 'connect' returned None, not a connection"
+        "the plugin 'memory' of event_brokers.testing: "
+        "hook 'connect' returned None, not a connection"
     )
