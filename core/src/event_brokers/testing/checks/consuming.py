@@ -51,9 +51,10 @@ class ConsumingChecks(Answers):
         reading = self._reading_from_start()
         publish(self, published)
         for received in self._take(reading, published):
+            headers = events.by_folded_name(received.headers)
             for name, text in wanted.get(received.id or "", {}).items():
                 hold(
-                    received.headers.get(name) == text,
+                    headers.get(name.casefold()) == text,
                     f"the header '{name}' was received as another one, or not at all",
                     contract.HEADERS,
                 )
