@@ -58,7 +58,14 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, in parallel; those that share a server one after the other."""
     _install(session)
-    _test(session, *session.posargs)
+    _test(session, "--conformance-short", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Hold every plugin against the whole conformance kit, and the kit against broken plugins."""
+    _install(session)
+    _test(session, "tests/conformance", "tests/testing", "--faults", *session.posargs)
 
 
 @nox.session
@@ -118,7 +125,7 @@ def newest(session: nox.Session) -> None:
     _install(session, "requirements-tests.txt")
     clients = sorted({client for folder in PLUGINS for client in _clients(folder)})
     session.install("--upgrade", *clients)
-    _test(session, *(session.posargs or ("tests/backends", "tests/plugins")))
+    _test(session, *(session.posargs or ("tests/backends", "tests/conformance", "tests/plugins")))
 
 
 @nox.session
