@@ -14,13 +14,13 @@ from .process import ServerProcess
 class Redis(ServerProcess):
     """Redis with a plain port, a TLS port, and every command on disk before it is confirmed.
 
-    The user `username` has every right, `administrator` as well; nobody else is let in.
+    The user `username` has every right, `default` as well: it is the one as whom Redis itself reads
+    its file of commands when it starts.
     """
 
     name = "redis"
     username = "rasa"
     password = "rasa-secret"
-    administrator = "administrator"
 
     def __init__(self, certificates: Certificates | None = None) -> None:
         self.port = free_port()
@@ -42,10 +42,9 @@ class Redis(ServerProcess):
         return self._certificates
 
     def connection(self) -> Client:
-        """Return a plain client, signed in as `administrator`."""
+        """Return a plain client, signed in as the user `default`."""
         return Client(
-            self.host, self.port, username=self.administrator, password=self.password,
-            decode_responses=True, socket_timeout=20,
+            self.host, self.port, password=self.password, decode_responses=True, socket_timeout=20
         )  # fmt: skip
 
     def _prepare(self) -> None:
@@ -64,9 +63,8 @@ dir {self.folder}
 save ""
 appendonly yes
 appendfsync always
-user default off
+user default on >{self.password} ~* &* +@all
 user {self.username} on >{self.password} ~* &* +@all
-user {self.administrator} on >{self.password} ~* &* +@all
 """)
 
     def _command(self) -> list[str]:
