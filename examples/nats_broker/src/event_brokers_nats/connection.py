@@ -61,10 +61,11 @@ class Connection:
         await self.client.jetstream().add_stream(name=options.stream, subjects=[options.subject])
 
     async def send(self, events: Sequence[Event]) -> dict[str, Any]:
-        """Return JetStream's answer to each of the events, which are sent at once."""
-        jetstream, subject = self.client.jetstream(), self.options.subject
+        """Return JetStream's answer to each of the events, which are sent at once, in order."""
+        jetstream = self.client.jetstream(timeout=ANSWER_SECONDS - 1)
+        # not publish_async: what JetStream refuses would never be answered (nats-py 2.16)
         answers = [
-            await jetstream.publish_async(subject, event.body, headers=headers_of(event))
+            jetstream.publish(self.options.subject, event.body, headers=headers_of(event))
             for event in events
         ]
         answered = await asyncio.gather(*answers, return_exceptions=True)
