@@ -46,30 +46,30 @@ def failure(section: dict[str, Any]) -> str:
     return str(raised.value)
 
 
-def over_tls(server: Nats, **more: Any) -> dict[str, Any]:
+def over_tls(server: Nats, certificates: Certificates, **more: Any) -> dict[str, Any]:
     """Return the section that leads to a server with TLS."""
-    assert server.certificates is not None
     return {
         "type": "nats", "url": f"localhost:{server.port}", "tls": True, "username": server.username,
-        "password": server.password, "ssl_cafile": str(server.certificates.ca), **more,
+        "password": server.password, "ssl_cafile": str(certificates.ca), **more,
     }  # fmt: skip
 
 
-def test_events_go_over_tls(nats_over_tls: Nats) -> None:
+def test_events_go_over_tls(nats_over_tls: Nats, certificates: Certificates) -> None:
     """With the authority that was given, and no other one."""
-    assert nats_over_tls.certificates is not None
-    publish(over_tls(nats_over_tls, require_tls=True), {"n": 1})
-    received = next(receive(over_tls(nats_over_tls), None))
+    publish(over_tls(nats_over_tls, certificates, require_tls=True), {"n": 1})
+    received = next(receive(over_tls(nats_over_tls, certificates), None))
     assert received is not None
     assert received.event == {"n": 1}
-    other = str(nats_over_tls.certificates.other_ca)
-    said = failure(over_tls(nats_over_tls, ssl_cafile=other))
+    other = str(certificates.other_ca)
+    said = failure(over_tls(nats_over_tls, certificates, ssl_cafile=other))
     assert said.startswith("event_broker.ssl_cafile: the certificate of 'localhost:")
 
 
-def test_a_server_that_wants_tls_is_not_talked_to_without(nats_over_tls: Nats) -> None:
+def test_a_server_that_wants_tls_is_not_talked_to_without(
+    nats_over_tls: Nats, certificates: Certificates
+) -> None:
     """The sentence names the option."""
-    section = {**over_tls(nats_over_tls), "tls": False, "ssl_cafile": None}
+    section = {**over_tls(nats_over_tls, certificates), "tls": False, "ssl_cafile": None}
     said = failure({name: value for name, value in section.items() if value is not None})
     assert said.startswith("event_broker.tls: 'localhost:")
     assert said.endswith(" wants TLS; give tls: true")

@@ -119,7 +119,7 @@ def nats_server() -> Iterator[Nats]:
 @pytest.fixture(scope="session")
 def nats_over_tls(certificates: Certificates) -> Iterator[Nats]:
     """A second NATS for the whole session, with TLS."""
-    with started(Nats(certificates)) as server:
+    with started(Nats(certificates.server_certificate, certificates.server_key)) as server:
         yield server
 
 

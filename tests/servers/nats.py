@@ -13,7 +13,6 @@ from typing import TypeVar
 import nats
 from nats.js import JetStreamContext
 
-from .certificates import Certificates
 from .ports import free_port
 from .process import ServerProcess
 
@@ -25,7 +24,8 @@ class Nats(ServerProcess):
     """NATS with JetStream on disk, and the user `username`.
 
     Parameters:
-        certificates: for TLS on the same port, without which nobody is served then.
+        certificate: PEM file, for TLS on the same port; nobody is served without TLS then.
+        key: PEM file of its key.
     """
 
     name = "nats"
@@ -33,8 +33,9 @@ class Nats(ServerProcess):
     password = "rasa-secret"
     max_payload = 4 * 1024 * 1024
 
-    def __init__(self, certificates: Certificates | None = None) -> None:
-        self.certificates = certificates
+    def __init__(self, certificate: Path | None = None, key: Path | None = None) -> None:
+        self._certificate = certificate
+        self._key = key
         self.port = free_port()
         super().__init__([self.port])
 
@@ -74,12 +75,9 @@ class Nats(ServerProcess):
         self._write_configuration(self.password)
 
     def _write_configuration(self, password: str) -> None:
-        files = self.certificates
-        tls = (
-            f'tls {{ cert_file: "{files.server_certificate}", key_file: "{files.server_key}" }}'
-            if files
-            else ""
-        )
+        tls = ""
+        if self._certificate is not None:
+            tls = f'tls {{ cert_file: "{self._certificate}", key_file: "{self._key}" }}'
         (self.folder / "nats.conf").write_text(f"""\
 listen: "{self.host}:{self.port}"
 max_payload: {self.max_payload}
@@ -92,7 +90,7 @@ authorization {{ user: "{self.username}", password: "{password}" }}
         return [str(program()), "--config", str(self.folder / "nats.conf")]
 
     def _check(self) -> None:
-        if self.certificates is None:
+        if self._certificate is None:
             self.run(lambda jetstream: jetstream.account_info())
 
 

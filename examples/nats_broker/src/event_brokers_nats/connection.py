@@ -29,9 +29,8 @@ class Connection:
         self.options = options
         self.client = Client()
         self._loop = LoopThread("event-brokers-nats")
-        self._waiting: asyncio.Task[Any] | None = None
         try:
-            self.run(open_client(self.client, options, self._give_up))
+            self.run(open_client(self.client, options, self._loop.give_up))
         except BaseException:
             self.close()
             raise
@@ -39,7 +38,7 @@ class Connection:
     def run(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
         """Return what the coroutine returns, or raise what its failure means for delivery."""
         with explaining(self.options, denied=_is_denial, lost=(nats.errors.Error,)):
-            return self._loop.run(self._until_lost(coroutine), ANSWER_SECONDS)
+            return self._loop.run(coroutine, ANSWER_SECONDS)
 
     def close(self) -> None:
         """Close the client, and end its loop."""
@@ -70,14 +69,6 @@ class Connection:
         ]
         answered = await asyncio.gather(*answers, return_exceptions=True)
         return {event.id: answer for event, answer in zip(events, answered, strict=True)}
-
-    async def _until_lost(self, coroutine: Coroutine[Any, Any, _Result]) -> _Result:
-        self._waiting = asyncio.current_task()
-        return await coroutine
-
-    async def _give_up(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
 
 
 def _is_denial(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 import nats
@@ -24,15 +24,16 @@ class NatsOptions(ServerOptions, frozen=True, kw_only=True):
     subject: Annotated[str, Meta(min_length=1, description="subject of the stream")] = "events"
 
 
-async def open_client(
-    client: Client, options: NatsOptions, when_lost: Callable[[], Awaitable[None]]
-) -> None:
+async def open_client(client: Client, options: NatsOptions, when_lost: Callable[[], None]) -> None:
     """Connect a client, which never connects again by itself: the core does."""
     context = tls_context(options, "nats")
     problems: list[Exception] = []
 
     async def note(error: Exception) -> None:
         problems.append(error)
+
+    async def lose() -> None:
+        when_lost()
 
     def password() -> str:
         refuse_downgrade(
@@ -45,7 +46,7 @@ async def open_client(
             f"nats://{options.address}", user=options.username, password=password,
             tls=context, tls_hostname=options.address.host, connect_timeout=CONNECT_SECONDS,
             allow_reconnect=False, max_reconnect_attempts=1, reconnect_time_wait=0,
-            error_cb=note, closed_cb=when_lost,
+            error_cb=note, closed_cb=lose,
         )  # fmt: skip
     except nats.errors.NoServersError:
         raise problems[0] from None

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import redis
 
-from event_brokers import BrokerUnavailable, ConfigurationError, Event, ReceivedEvent, hookimpl
-from event_brokers.plugin import server
-from event_brokers_redis.consumer import read
-from event_brokers_redis.options import RedisOptions, open_client
-
-DENIALS = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
-Connection = tuple[redis.Redis, RedisOptions]
-
-explaining = partial(
-    server.explaining, denied=lambda error: isinstance(error, DENIALS), lost=(redis.RedisError,)
+from event_brokers import (
+    BrokerUnavailable,
+    ConfigurationError,
+    Event,
+    ReceivedEvent,
+    RejectedEvents,
+    hookimpl,
 )
+from event_brokers.plugin import server
+from event_brokers_redis.client import ask_largest, explaining, open_client
+from event_brokers_redis.consumer import read
+from event_brokers_redis.options import RedisOptions
+
+Connection = tuple[redis.Redis, RedisOptions, int]
 
 
 @hookimpl(specname="options")
@@ -39,14 +41,17 @@ def connect(options: RedisOptions, used: set[str]) -> Connection:
             client.xgroup_destroy(options.stream, "new")
         elif kind != b"stream":
             raise ConfigurationError("event_broker.stream: is the key of no stream; name another")
+        largest = ask_largest(client)
     used.add(options.stream)
-    return client, options
+    return client, options, largest
 
 
 @hookimpl
 def publish(connection: Connection, events: Sequence[Event]) -> None:
     """Add all of the events in one transaction, or none of them."""
-    client, options = connection
+    client, options, largest = connection
+    if too_large := [event.id for event in events if len(event.body) > largest]:
+        raise RejectedEvents(dict.fromkeys(too_large, f"larger than {largest} bytes"))
     transaction = client.pipeline()
     for event in events:
         entry: Any = {f"header:{name}": text for name, text in event.headers.items()}
@@ -76,6 +81,6 @@ def consume(
     options: RedisOptions, group: str | None, from_start: bool, used: set[str]
 ) -> Iterator[ReceivedEvent | None]:
     """Read the stream, as one of a group's consumers or on its own."""
-    client, _ = connect(options, used)
+    client, *_ = connect(options, used)
     with client, explaining(options):
         yield from read(client, options.stream, group, from_start)
