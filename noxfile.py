@@ -20,6 +20,7 @@ nox.options.sessions = ["lint", "types", "docs", "tests"]
 
 PROJECTS = [*Path().glob("*/pyproject.toml"), *Path().glob("plugins/*/pyproject.toml")]
 DISTRIBUTIONS = sorted(path.parent for path in PROJECTS)
+EXAMPLES = sorted(path.parent for path in Path().glob("examples/*/pyproject.toml"))
 PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"]
 # the tests that notice another version of what a distribution needs
 NOTICE_VERSIONS = (
@@ -89,7 +90,8 @@ def fuzz(session: nox.Session) -> None:
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)
-    session.run("python", "-m", "pytest", "tests/distributions/test_isolation.py", *session.posargs)
+    files = [f"tests/distributions/test_{name}.py" for name in ("isolation", "example_plugins")]
+    session.run("python", "-m", "pytest", *files, *session.posargs)
 
 
 @nox.session
@@ -145,7 +147,8 @@ def bump(session: nox.Session) -> None:
 def _install(
     session: nox.Session, requirements: str = "requirements-development.txt", *options: str
 ) -> None:
-    editable = [f"--editable={folder.absolute()}" for folder in DISTRIBUTIONS]
+    folders = [*DISTRIBUTIONS, *EXAMPLES]
+    editable = [f"--editable={folder.absolute()}" for folder in folders]
     session.install("-r", requirements, *editable, *options)
 
 

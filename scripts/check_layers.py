@@ -17,7 +17,10 @@ _LINE = "\n    "
 
 def main() -> int:
     """Run import-linter on the contracts; return its code."""
-    plugins = _packages(Path().glob("plugins/*/src/*/__init__.py"))
+    folders = ("plugins/*", "examples/*")  # an example is to keep to what it shows
+    plugins = _packages(
+        file for folder in folders for file in Path().glob(f"{folder}/src/*/__init__.py")
+    )
     applications = [name for name in _packages(Path().glob("*/src/*/__init__.py")) if name != CORE]
     contracts = Template(CONTRACTS.read_text(encoding="utf-8")).substitute(
         packages=_LINE.join([CORE, *plugins, *applications]),

@@ -36,6 +36,10 @@ def find_folders(root: Path) -> dict[str, Path]:
 
 
 FOLDERS = find_folders(ROOT)
+EXAMPLES = {  # as somebody else would publish them: with versions of their own
+    read_project(path.parent)["name"]: path.parent
+    for path in sorted(ROOT.glob("examples/*/pyproject.toml"))
+}
 PLUGINS = sorted(name for name, folder in FOLDERS.items() if folder.parent.name == "plugins")
 VERSION: str = read_project(ROOT / "core")["version"]
 _LEFT_BY_BUILDS = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__")
@@ -74,12 +78,13 @@ class Wheel:
 
 
 def build_wheels(folder: Path) -> dict[str, Wheel]:
-    """Build every distribution with the setuptools of this environment.
+    """Build every distribution, and the examples, with the setuptools of this environment.
 
     Parameters:
         folder: an empty folder for the wheels.
     """
-    return {name: Wheel(_build(source, folder / name), source) for name, source in FOLDERS.items()}
+    sources = {**FOLDERS, **EXAMPLES}
+    return {name: Wheel(_build(source, folder / name), source) for name, source in sources.items()}
 
 
 def _build(source: Path, folder: Path) -> Path:

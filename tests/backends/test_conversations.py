@@ -12,6 +12,7 @@ import pytest
 
 from command import Commands
 from event_brokers import EventBroker
+from event_brokers.plugins import DISTRIBUTIONS
 from event_brokers_assistant import Agent, InMemoryTrackerStore
 from event_brokers_kafka import KafkaProducer
 from event_brokers_pika import PikaProducer
@@ -128,7 +129,10 @@ def test_a_killed_assistant_goes_on_where_it_was(
 def test_the_lines_of_the_original_documentation_work(backend: Backend) -> None:
     """A store in memory, with the broker as a keyword and `db=` beside it."""
     section = dict(backend.section)
-    broker = _producer(section.pop("type").casefold(), section)
+    type_name = section.pop("type").casefold()
+    if type_name not in DISTRIBUTIONS:
+        pytest.skip("the original has no such broker")
+    broker = _producer(type_name, section)
     tracker_store = InMemoryTrackerStore(db=object(), event_broker=broker)
     agent = Agent(tracker_store=tracker_store)
     asyncio.run(agent.handle_text("hi"))

@@ -101,6 +101,24 @@ def test_whoever_waits_when_it_is_closed_hears_of_it() -> None:
     assert [str(error) for error in outcome] == ["the connection was closed meanwhile"]
 
 
+def test_who_waits_for_a_lost_connection_hears_of_it_at_once(loop: LoopThread) -> None:
+    """Not when the time is over; the loop goes on, and so does what is asked for later."""
+    cancelled = threading.Event()
+
+    async def wait_for_an_answer() -> None:
+        asyncio.get_running_loop().call_soon(loop.give_up)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    with pytest.raises(BrokerUnavailable, match="closed meanwhile"):
+        loop.run(wait_for_an_answer(), 300)
+    assert cancelled.wait(10)
+    loop.give_up()
+    assert loop.run(_echo("hi"), 10) == "hi"
+
+
 def test_once_it_is_closed_nothing_runs() -> None:
     """A coroutine that comes too late is closed, not left behind with a warning."""
     thread = LoopThread()

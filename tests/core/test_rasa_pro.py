@@ -28,7 +28,7 @@ from event_brokers import InvalidEvent
 from event_brokers.rasa import RasaEventBroker as BrokerWithoutRasa
 from event_brokers.rasa.events import event_from
 from event_brokers.rasa.section import TYPE as RASA_TYPE
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 
 USER = {
     "conversation_id": "default",
@@ -168,7 +168,7 @@ def test_the_class_derives_from_rasas_own_base_and_keeps_what_is_ours() -> None:
     assert found.__doc__ == BrokerWithoutRasa.__doc__
     for name in ("from_endpoint_config", "publish", "is_ready", "close"):
         assert getattr(found, name).__qualname__ == f"RasaEventBroker.{name}"
-    assert isinstance(found(ScriptedBroker().settings()), EventBroker)
+    assert isinstance(found(MemoryBroker().settings()), EventBroker)
 
 
 def test_without_rasa_the_class_stands_alone_and_nothing_of_rasa_is_imported() -> None:
@@ -244,7 +244,7 @@ def test_an_event_with_a_sender_is_as_everywhere(
 
 def test_only_the_adapter_reads_the_envelope() -> None:
     """What an application publishes itself has the id and the type that it says."""
-    broker = ScriptedBroker()
+    broker = MemoryBroker()
     with event_brokers.EventBroker(broker.settings()) as direct:
         direct.publish(USER)
     (event,) = broker.stored

@@ -26,12 +26,15 @@ DOCUMENTS = sorted(
         "assistant/README.md",
         "core/README.md",
         "plugins/*/README.md",
+        "examples/*/README.md",
         "docs/*.md",
     )
     for path in ROOT.glob(pattern)
     if "```python" in path.read_text(encoding="utf-8") or "```yaml" in path.read_text("utf-8")
 )
-VARIABLES = ("DB_PASSWORD", "KAFKA_PASSWORD", "RABBITMQ_PASSWORD")
+VARIABLES = (
+    "DB_PASSWORD", "KAFKA_PASSWORD", "NATS_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD",
+)  # fmt: skip
 SECRET_FILES = ("secrets/kafka-password", "secrets/rabbitmq-password", "secrets/db-password")
 _real_load = plugins.load
 

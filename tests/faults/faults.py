@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from faults import redis_and_nats
 from faults.scene import Scene
-from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ
+from servers import Kafka, MariaDB, PostgreSQL, RabbitMQ, Redis
 from waiting import wait_until
 
-SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb")
+SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb", "redis", "nats")
 PAUSE_SECONDS = 12  # longer than twice the heartbeat of the tests
 
 
@@ -318,7 +319,7 @@ def wrong_password(scene: Scene) -> Iterator[None]:
 def certificate_replaced(scene: Scene) -> Iterator[None]:
     """The file of trusted authorities is another one, until somebody replaces it."""
     server = scene.process
-    assert isinstance(server, (RabbitMQ, Kafka))
+    assert isinstance(server, (RabbitMQ, Kafka, Redis))
     trusted = scene.folder / "ca.pem"
     shutil.copy(server.certificates.other_ca, trusted)
     yield
@@ -332,6 +333,8 @@ def over_tls(scene: Scene) -> dict[str, Any]:
     if isinstance(server, RabbitMQ):
         url = f"amqps://{server.username}:{server.password}@localhost:{server.tls_port}/"
         return {**trusted, "url": url, "port": None, "username": None, "password": None}
+    if isinstance(server, Redis):
+        return {**trusted, "url": f"localhost:{server.tls_port}", "tls": True}
     assert isinstance(server, Kafka)
     return {
         **trusted, "url": server.bootstrap("SSL"), "security_protocol": "SSL",
@@ -358,18 +361,33 @@ FAULTS = (
     Fault("queue of another type", queue_of_another_type, ("rabbitmq",)),
     Fault("queue full, reject-publish", queue_full, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("topic deleted", topic_deleted, ("kafka",)),
-    Fault("message too large", message_too_large, ("kafka", "mariadb"), in_short=("kafka",)),
+    Fault("stream deleted", redis_and_nats.redis_stream_deleted, ("redis",), in_short=("redis",)),
+    Fault("stream deleted", redis_and_nats.nats_stream_deleted, ("nats",), in_short=("nats",)),
+    Fault("memory full", redis_and_nats.memory_full, ("redis",), in_short=("redis",)),
+    Fault("stream full, discard new", redis_and_nats.stream_full, ("nats",), in_short=("nats",)),
+    Fault(
+        "message too large", message_too_large, ("kafka", "mariadb", "nats"),
+        in_short=("kafka", "nats"),
+    ),
     Fault("sessions ended", sessions_ended, ("postgresql", "mariadb"), in_short=("postgresql",)),
     Fault("table locked", table_locked, ("postgresql", "mariadb"), in_short=("mariadb",)),
     Fault("read-only server", read_only_server, ("postgresql",), in_short=("postgresql",)),
     Fault("file locked", file_locked, ("sqlite",), PAUSE_SECONDS),
     Fault("file read-only", file_read_only, ("sqlite",), in_short=("sqlite",)),
     Fault(
-        "wrong password, put right", wrong_password, ("rabbitmq", "postgresql", "mariadb"),
-        from_start=True, in_short=("rabbitmq",),
+        "wrong password, put right", wrong_password,
+        ("rabbitmq", "postgresql", "mariadb"), from_start=True, in_short=("rabbitmq",),
     ),
     Fault(
-        "certificate replaced", certificate_replaced, ("rabbitmq", "kafka"), from_start=True,
-        section=over_tls,
+        "wrong password, put right", redis_and_nats.redis_wrong_password, ("redis",),
+        from_start=True, in_short=("redis",),
+    ),
+    Fault(
+        "wrong password, put right", redis_and_nats.nats_wrong_password, ("nats",),
+        from_start=True, in_short=("nats",),
+    ),
+    Fault(
+        "certificate replaced", certificate_replaced, ("rabbitmq", "kafka", "redis"),
+        from_start=True, section=over_tls,
     ),
 )  # fmt: skip

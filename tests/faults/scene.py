@@ -36,10 +36,10 @@ class Scene:
 
     @property
     def name(self) -> str:
-        """The queue, topic or table."""
+        """The queue, topic, table or stream."""
         section = self.backend.section
-        found: str = section.get("queue") or section.get("topic") or section.get("table", "events")
-        return found
+        kinds = ("queue", "topic", "table", "stream")
+        return next((str(section[kind]) for kind in kinds if kind in section), "events")
 
     @property
     def running(self) -> Stream:

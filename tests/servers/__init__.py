@@ -4,10 +4,12 @@ from .certificates import Certificates
 from .kafka import Kafka
 from .kafka_with_tokens import KafkaWithTokens
 from .mariadb import MariaDB
+from .nats import Nats
 from .ports import free_port
 from .postgresql import PostgreSQL
 from .process import MissingServer, ServerFailed, ServerProcess
 from .rabbitmq import RabbitMQ
+from .redis import Redis
 from .token_server import TokenServer
 
 __all__ = [
@@ -16,8 +18,10 @@ __all__ = [
     "KafkaWithTokens",
     "MariaDB",
     "MissingServer",
+    "Nats",
     "PostgreSQL",
     "RabbitMQ",
+    "Redis",
     "ServerFailed",
     "ServerProcess",
     "TokenServer",

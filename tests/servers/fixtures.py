@@ -1,9 +1,9 @@
 """Pytest fixtures: each server starts at its first use, once per run, and is stopped at the end.
 
-`rabbitmq`, `kafka`, `postgresql` and `mariadb` hand a running server to one test and make it run
-again afterwards, so that a test may kill, pause or terminate it. The fixtures that end in
-`_server` live as long as the session. The tests of one server belong in one xdist group, so that
-it is started once.
+`rabbitmq`, `kafka`, `postgresql`, `mariadb`, `redis` and `nats` hand a running server to one test
+and make it run again afterwards, so that a test may kill, pause or terminate it. The fixtures that
+end in `_server` live as long as the session. The tests of one server belong in one xdist group, so
+that it is started once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from . import (
     Kafka,
     KafkaWithTokens,
     MariaDB,
+    Nats,
     PostgreSQL,
     RabbitMQ,
+    Redis,
     ServerProcess,
     TokenServer,
 )
@@ -123,6 +125,27 @@ def mariadb_over_tls(certificates: Certificates) -> Iterator[MariaDB]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def redis_server(certificates: Certificates) -> Iterator[Redis]:
+    """Redis for the whole session."""
+    with started(Redis(certificates)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[Nats]:
+    """NATS for the whole session."""
+    with started(Nats()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_over_tls(certificates: Certificates) -> Iterator[Nats]:
+    """A second NATS for the whole session, with TLS."""
+    with started(Nats(certificates.server_certificate, certificates.server_key)) as server:
+        yield server
+
+
 @pytest.fixture
 def rabbitmq(rabbitmq_server: RabbitMQ) -> Iterator[RabbitMQ]:
     """A running RabbitMQ, which the test may kill."""
@@ -148,4 +171,18 @@ def postgresql(postgresql_server: PostgreSQL) -> Iterator[PostgreSQL]:
 def mariadb(mariadb_server: MariaDB) -> Iterator[MariaDB]:
     """A running MariaDB, which the test may kill."""
     with healthy(mariadb_server) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: Redis) -> Iterator[Redis]:
+    """A running Redis, which the test may kill."""
+    with healthy(redis_server) as server:
+        yield server
+
+
+@pytest.fixture
+def nats(nats_server: Nats) -> Iterator[Nats]:
+    """A running NATS, which the test may kill."""
+    with healthy(nats_server) as server:
         yield server

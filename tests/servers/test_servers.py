@@ -17,13 +17,16 @@ import pika
 import psutil
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
+from nats.js import JetStreamContext
 
 from servers import (
     Kafka,
     MariaDB,
     MissingServer,
+    Nats,
     PostgreSQL,
     RabbitMQ,
+    Redis,
     ServerFailed,
     ServerProcess,
     free_port,
@@ -31,12 +34,14 @@ from servers import (
 from servers.fixtures import started
 from waiting import wait_until
 
-AnyServer: TypeAlias = RabbitMQ | Kafka | PostgreSQL | MariaDB
+AnyServer: TypeAlias = RabbitMQ | Kafka | PostgreSQL | MariaDB | Redis | Nats
 CLASSES: dict[str, type[AnyServer]] = {
     "rabbitmq": RabbitMQ,
     "kafka": Kafka,
     "postgresql": PostgreSQL,
     "mariadb": MariaDB,
+    "redis": Redis,
+    "nats": Nats,
 }
 EVERY_SERVER = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CLASSES]
 QUICK_SERVERS = EVERY_SERVER[2:]
@@ -71,6 +76,11 @@ def remember(server: AnyServer, text: str) -> None:
             server.query(f"DROP TABLE IF EXISTS {TOPIC}")
             server.query(f"CREATE TABLE {TOPIC} (text VARCHAR(100))")
             server.query(f"INSERT INTO {TOPIC} VALUES ('{text}')")
+        case Redis():
+            with server.connection() as client:
+                client.set(TOPIC, text)
+        case Nats():
+            server.run(lambda jetstream: store(jetstream, text))
 
 
 def recall(server: AnyServer) -> str:
@@ -97,6 +107,18 @@ def recall(server: AnyServer) -> str:
         case PostgreSQL() | MariaDB():
             ((text,),) = server.query(f"SELECT text FROM {TOPIC}")
             return str(text)
+        case Redis():
+            with server.connection() as client:
+                return str(client.get(TOPIC))
+        case Nats():
+            last = server.run(lambda jetstream: jetstream.get_last_msg(TOPIC, TOPIC))
+            return (last.data or b"").decode()
+
+
+async def store(jetstream: JetStreamContext, text: str) -> None:
+    """Store a text in a stream of NATS, confirmed."""
+    await jetstream.add_stream(name=TOPIC, subjects=[TOPIC])
+    await jetstream.publish(TOPIC, text.encode())
 
 
 class Owner:

@@ -1,7 +1,9 @@
 """All that a plugin may import, beside what `event_brokers` itself exports.
 
-`plugin.tls`, `plugin.network` and `plugin.loop_thread` hold what plugins share; `plugin.causes`
-finds an error inside those of a client library.
+`plugin.server` has the options of a type with one server, and what its failures mean in words;
+`plugin.tls` and `plugin.network` are what it is made of. `plugin.receiving` is for the hook
+`consume`, `plugin.loop_thread` for clients that are asyncio only, and `plugin.causes` finds an
+error inside those of a client library.
 """
 
 from importlib import import_module

@@ -40,6 +40,7 @@ class LoopThread:
         self._loop = asyncio.SelectorEventLoop(selector)
         self._submitting = threading.RLock()  # a signal handler may come back in
         self._is_closed = False
+        self._waiting: set[concurrent.futures.Future[Any]] = set()
         self._sockets = _Sockets(selector)
         watch_fork(self._sockets)
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
@@ -54,10 +55,12 @@ class LoopThread:
 
         Raises:
             TimeoutError: it was not done in time.
-            BrokerUnavailable: the loop is closed, was closed meanwhile, or is another process's.
+            BrokerUnavailable: the loop is closed, was closed meanwhile, or is another process's; or
+                somebody has called `give_up`.
         """
         future = self._submit(coroutine)
         try:
+            self._waiting.add(future)
             return future.result(timeout)
         except concurrent.futures.CancelledError as error:
             raise BrokerUnavailable("the connection was closed meanwhile") from error
@@ -66,8 +69,17 @@ class LoopThread:
                 return future.result()  # the timeout is the coroutine's own, or it was just done
             raise TimeoutError(f"no answer within {timeout:g} s") from error
         finally:
+            self._waiting.discard(future)
             if self._thread.is_alive():
                 future.cancel()  # whatever made us leave, nobody waits for it any more
+
+    def give_up(self) -> None:
+        """Cancel what is waited for now; a client calls it when its connection is lost.
+
+        Else whoever waits for an answer of the server would wait until the timeout.
+        """
+        for future in list(self._waiting):
+            future.cancel()
 
     def close(self) -> None:
         """Cancel what still runs, and end the loop and its thread.

@@ -1,0 +1,1 @@
+"""The Redis broker of event-brokers: each event is an entry of a stream."""
