@@ -131,6 +131,7 @@ def build(session: nox.Session) -> None:
 def bump(session: nox.Session) -> None:
     """Give every distribution a new version, and close the changelog: nox -s bump -- 0.2.0."""
     session.run(sys.executable, "scripts/bump_version.py", *session.posargs, external=True)
+    session.run(sys.executable, "scripts/write_contract.py", external=True)
 
 
 def _install(
