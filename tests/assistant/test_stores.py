@@ -20,6 +20,7 @@ import pytest
 
 import event_brokers
 from event_brokers import ConfigurationError, Event, InvalidEvent, QueueFull
+from event_brokers.testing.proxy import Proxy
 from event_brokers_assistant import (
     DialogueStateTracker,
     InMemoryTrackerStore,
@@ -29,7 +30,6 @@ from event_brokers_assistant import (
 )
 from event_brokers_assistant.events import BotUttered, SlotSet, UserUttered, from_dict
 from servers import MariaDB, PostgreSQL, free_port
-from servers.proxy import Proxy
 
 RASA = [
     json.loads(line)

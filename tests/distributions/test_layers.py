@@ -38,6 +38,7 @@ def repository(tmp_path: Path) -> Path:
     write_package(tmp_path / "core/src/event_brokers", *layers())
     write_package(tmp_path / "core/src/event_brokers/plugin", "tls")
     write_package(tmp_path / "core/src/event_brokers/cli", "output", "check")
+    write_package(tmp_path / "core/src/event_brokers/testing", "conformance", "subject")
     write_package(tmp_path / "assistant/src/event_brokers_assistant", "run", "database", "tracker")
     for name, modules in PLUGINS.items():
         folder = tmp_path / f"plugins/{name}_broker/src/event_brokers_{name}"
@@ -80,6 +81,7 @@ def check(repository: Path) -> subprocess.CompletedProcess[str]:
         ("event_brokers_kafka.hooks", "event_brokers.plugin.tls"),
         ("event_brokers_assistant.run", "event_brokers.cli.output"),
         ("event_brokers_assistant.database", "event_brokers_sql.engine"),
+        ("event_brokers.testing.conformance", "pytest"),
     ],
 )
 def test_what_points_down_may_be_imported(importer: str, imported: str, repository: Path) -> None:
@@ -105,6 +107,9 @@ def test_what_points_down_may_be_imported(importer: str, imported: str, reposito
         ("event_brokers_assistant.run", "event_brokers.cli.check"),
         ("event_brokers_assistant.database", "event_brokers_sql.address"),
         ("event_brokers_assistant.tracker", "event_brokers_sql.engine"),
+        ("event_brokers.engine", "pytest"),
+        ("event_brokers.broker", "event_brokers.testing.subject"),
+        ("event_brokers_kafka.hooks", "pytest"),
     ],
 )
 def test_what_points_up_or_into_a_room_is_found(

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from event_brokers.testing.proxy import Proxy
 from faults.stream import Stream
 from servers import ServerProcess
 from servers.backends import Arrived, Backend
-from servers.proxy import Proxy
 
 _Server = TypeVar("_Server", bound=ServerProcess)
 

@@ -12,13 +12,13 @@ import pytest
 
 import event_brokers
 from event_brokers import EventBroker
+from event_brokers.testing.proxy import Proxy
 from faults.faults import FAULTS, Fault
 from faults.report import PROPERTY
 from faults.scene import Scene
 from faults.stream import Stream, tally
 from servers import Kafka
 from servers.backends import Backend
-from servers.proxy import Proxy
 from waiting import wait_until
 
 RECOVERY_SECONDS = 35.0

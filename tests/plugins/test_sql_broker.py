@@ -29,11 +29,11 @@ from event_brokers import (
     endpoints,
 )
 from event_brokers.secret import mask
+from event_brokers.testing.proxy import Proxy
 from event_brokers_sql import SQLOptions, SQLProducer, drivers
 from event_brokers_sql.connection import Connection
 from event_brokers_sql.hooks import check, connect
 from servers import MariaDB, PostgreSQL
-from servers.proxy import Proxy
 from waiting import wait_until
 
 # as SQLAlchemy makes the table of Rasa 3.6's SQLEventBroker

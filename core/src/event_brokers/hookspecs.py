@@ -1,8 +1,9 @@
 """The whole contract of a plugin: three hooks it must implement, three it may.
 
 A plugin is a module or object registered under the entry-point group `event_brokers` with its type
-as the name; it imports `event_brokers` and `event_brokers.plugin` alone. Every EventBroker owns one
-pluggy manager that holds one plugin. What a hook raises decides what the core does:
+as the name; it imports `event_brokers` and `event_brokers.plugin` alone. Importing it takes no time
+and starts nothing. Every EventBroker owns one pluggy manager that holds one plugin. What a hook
+raises decides what the core does:
 
 =======================  =========  ==================  ========================================
 raised                   by         the connection      the events
@@ -73,8 +74,9 @@ def publish(connection: Any, events: Sequence[Event]) -> None:
 
     Parameters:
         connection: what `connect` returned.
-        events: 1 to some thousand events, in the order in which they were published. An event
-            that was sent before, and not confirmed, comes again with the same id.
+        events: 1 to some thousand events, in the order in which they were published. It is not to
+            be changed. An event that was sent before, and not confirmed, comes again with the
+            same id.
     """
 
 
@@ -82,7 +84,7 @@ def publish(connection: Any, events: Sequence[Event]) -> None:
 def close(connection: Any) -> None:
     """Release everything that the connection holds; must not hang.
 
-    Called once per connection, also after `publish` raised.
+    Called once per connection, also after `publish` raised. Closing again does nothing.
 
     Parameters:
         connection: what `connect` returned.

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from kafka import KafkaAdminClient
 
+from event_brokers.testing.proxy import HOST, Proxy
 from servers import Kafka
-from servers.proxy import HOST, Proxy
 from waiting import wait_until
 
 SHORT_SECONDS = 0.3

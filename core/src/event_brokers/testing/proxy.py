@@ -11,8 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from typing_extensions import Self
-
 _Result = TypeVar("_Result")
 
 HOST = "127.0.0.1"
@@ -41,7 +39,7 @@ class Proxy:
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Proxy:
         self._thread.start()
         self.speak()
         return self

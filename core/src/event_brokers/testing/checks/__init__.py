@@ -1,0 +1,1 @@
+"""The checks, one module for each theme; `Conformance` has them all."""

@@ -1,0 +1,1 @@
+"""The conformance kit, held against our own plugins and their real servers."""
