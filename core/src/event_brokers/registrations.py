@@ -26,6 +26,7 @@ class Registration:
         value: "module" or "module:object".
         distribution: the distribution's name.
         version: that distribution's version; empty where it has none.
+        summary: one line on what the distribution is; empty where it has none.
         requires: what the distribution needs, as its metadata says it.
         problem: why the distribution's metadata cannot be used, a clause; None where it can.
     """
@@ -34,9 +35,15 @@ class Registration:
     value: str
     distribution: str
     version: str
+    summary: str
     requires: tuple[str, ...]
     problem: str | None
     _entry: EntryPoint
+
+    @property
+    def module(self) -> str:
+        """The module that is imported."""
+        return self.value.partition(":")[0].strip()
 
     def load(self) -> Any:
         """Import what is registered; raises whatever that raises."""
@@ -66,7 +73,7 @@ def registrations(group: str) -> list[Registration]:
 def unreadable() -> list[tuple[str, str]]:
     """Return each distribution whose entry points cannot be read, and why: it may be a plugin."""
     found = ((distribution, _entries(distribution)[1]) for distribution in _distributions())
-    return [(_described(distribution)[0], problem) for distribution, problem in found if problem]
+    return [(_described(distribution).name, problem) for distribution, problem in found if problem]
 
 
 def normal(name: str) -> str:
@@ -89,18 +96,40 @@ def _entries(distribution: Distribution) -> tuple[list[EntryPoint], str | None]:
 
 
 def _registration(entry: EntryPoint, distribution: Distribution) -> Registration:
-    name, version, requires, problem = _described(distribution)
-    return Registration(entry.name, entry.value, name, version, requires, problem, entry)
+    told = _described(distribution)
+    return Registration(
+        name=entry.name,
+        value=entry.value,
+        distribution=told.name,
+        version=told.version,
+        summary=told.summary,
+        requires=told.requires,
+        problem=told.problem,
+        _entry=entry,
+    )
 
 
-def _described(distribution: Distribution) -> tuple[str, str, tuple[str, ...], str | None]:
+@dataclass(frozen=True)
+class _Described:
+    """What a distribution says of itself; `problem` where that cannot be read."""
+
+    name: str
+    version: str = ""
+    summary: str = ""
+    requires: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def _described(distribution: Distribution) -> _Described:
     try:
         metadata = distribution.metadata
         name, version = metadata.get("Name"), metadata.get("Version")
         if name and version:
-            return name, version, tuple(distribution.requires or ()), None
+            requires = tuple(distribution.requires or ())
+            return _Described(name, version, metadata.get("Summary") or "", requires)
         reason = "it has no name or no version"
     except Exception as error:  # noqa: BLE001 - it is told where the plugin is chosen or listed
         reason = name_and_first_line(error)
     where = f"a distribution in {distribution.locate_file('')}"
-    return where, "", (), f"its metadata cannot be read: {reason}; install it again"
+    problem = f"its metadata cannot be read: {reason}; install it again"
+    return _Described(where, problem=problem)
