@@ -126,7 +126,7 @@ def _of_distribution(registration: Registration) -> Iterator[Finding]:
     if wanted is None or not any(bound in wanted for bound in ("<", "~=", "==")):
         text = (
             f"metadata: no range of {CORE} with an end; depend on what the plugin is built for, "
-            f"such as {CORE}>=0.1,<0.2"
+            "such as >=0.1,<0.2"
         )
         yield Finding(Verdict.WRONG, text)
 

@@ -9,7 +9,7 @@ from event_brokers.plugin.tls import refuse_plain_text, warn_of_plain_password
 
 from event_brokers_mybroker.client import Client
 from event_brokers_mybroker.failures import told_in_words
-from event_brokers_mybroker.options import BrokerOptions
+from event_brokers_mybroker.options import TYPE, BrokerOptions
 
 
 class Connection:
@@ -62,7 +62,7 @@ def signed_in(options: BrokerOptions) -> Client:
     if not options.tls:
         refuse_plain_text(options, str(address), "write tls: true")
         if options.password is not None:
-            warn_of_plain_password("mybroker", address, "write tls: true")
+            warn_of_plain_password(TYPE, address, "write tls: true")
     with told_in_words(options):
         client = Client(options)
     try:

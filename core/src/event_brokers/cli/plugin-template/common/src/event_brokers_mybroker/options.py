@@ -10,6 +10,7 @@ from event_brokers.plugin.network import Address
 from event_brokers.plugin.tls import TlsOptions
 from msgspec import Meta
 
+TYPE = "mybroker"
 DEFAULT_PORT = 7878
 
 
