@@ -56,7 +56,14 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, in parallel; those that share a server one after the other."""
     _install(session)
-    _test(session, *session.posargs)
+    _test(session, "--conformance-short", *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Hold every plugin against the whole conformance kit, and the kit against broken plugins."""
+    _install(session)
+    _test(session, "tests/conformance", "tests/testing", "--faults", *session.posargs)
 
 
 @nox.session

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from conformance.tables import COLUMNS, REFUSED, arrived
 from event_brokers.testing import Arrived, Conformance
 
-QUERY = "SELECT data, event_id, type_name, headers FROM {table} ORDER BY id"
-
-
-def arrived(row: tuple[Any, ...]) -> Arrived:
-    """Return the event that a row of the table holds."""
-    data, event_id, type_name, headers = row
-    given = json.loads(headers) if headers else {}
-    return Arrived(data.encode(), event_id, {**given, "event_type": type_name})
+QUERY = f"SELECT {COLUMNS} FROM events ORDER BY id"
 
 
 class TestSQLite(Conformance):
@@ -33,7 +26,7 @@ class TestSQLite(Conformance):
     def arrived(self) -> list[Arrived]:
         """Return the rows."""
         with closing(sqlite3.connect(self._file())) as connection:
-            return [arrived(row) for row in connection.execute(QUERY.format(table="events"))]
+            return [arrived(row) for row in connection.execute(QUERY)]
 
     def place_exists(self) -> bool:
         """Return whether the file is there."""
@@ -48,11 +41,21 @@ class TestSQLite(Conformance):
         """Let go of the file."""
         self._other.close()
 
+    def refused_event(self) -> dict[str, Any]:
+        """Let the table refuse a word, and return an event with it."""
+        self.subject.connect(self.options()).end()
+        with closing(sqlite3.connect(self._file(), isolation_level=None)) as connection:
+            connection.execute(
+                f"CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.data LIKE '%{REFUSED}%' "
+                "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+        return {"text": REFUSED}
+
     def put(self, body: bytes) -> None:
         """Insert a row."""
-        self.subject.connect(self.options()).close()
+        self.subject.connect(self.options()).end()
         with closing(sqlite3.connect(self._file(), isolation_level=None)) as connection:
-            connection.execute("INSERT INTO events (data) VALUES (?)", (body.decode("latin-1"),))
+            connection.execute("INSERT INTO events (data) VALUES (?)", (body.decode(),))
 
     def _file(self) -> Path:
         return self.folder / "events.db"

@@ -38,6 +38,7 @@ UNHEARD_FAILURE = (
     "test_nothing_is_lost_when_the_server_is_killed_in_mid_stream",
     "test_nothing_is_lost_when_connections_are_reset_in_mid_stream",
 )
+ORDER = ("test_batches_arrive_in_order", "test_batches_of_one_connection_arrive_in_order")
 RECOVERY = UNHEARD_FAILURE[3:]
 
 

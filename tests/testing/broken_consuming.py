@@ -140,8 +140,9 @@ class TakesAsItLooksOn(Ledger):
 
     def look_on(self, session: Any, from_start: bool) -> Received:
         del from_start
-        session.ask("join", group="conformance-one", from_start=True)
-        return self.take_turns(session, "conformance-one")
+        group = f"{session.options.ledger}-one"
+        session.ask("join", group=group, from_start=True)
+        return self.take_turns(session, group)
 
 
 @broken("test_a_body_that_is_no_json_is_received")

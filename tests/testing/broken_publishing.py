@@ -15,7 +15,7 @@ from event_brokers import (
     RejectedEvents,
 )
 from event_brokers.plugin import logger
-from testing.broken import NO_CONFIRM, RECOVERY, UNHEARD_FAILURE, broken
+from testing.broken import NO_CONFIRM, ORDER, RECOVERY, UNHEARD_FAILURE, broken
 from testing.ledger import Ledger
 
 
@@ -27,7 +27,7 @@ class DropsTheEndOfALargeBatch(Ledger):
         super().send(session, events[:50])
 
 
-@broken(*NO_CONFIRM, also=(*UNHEARD_FAILURE, "test_both_sides_of_a_fork_publish"))
+@broken(*NO_CONFIRM, also=(*UNHEARD_FAILURE, *ORDER, "test_both_sides_of_a_fork_publish"))
 class ReturnsBeforeTheConfirm(Ledger):
     """Sends on a thread of its own, a little later."""
 

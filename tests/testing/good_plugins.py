@@ -10,13 +10,20 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, hookimpl
+from event_brokers import (
+    BrokerUnavailable,
+    ConfigurationError,
+    Event,
+    RejectedEvents,
+    Secret,
+    hookimpl,
+)
 from event_brokers.plugin.loop_thread import LoopThread
 from event_brokers.plugin.tls import client_context, handshake_problem
-from testing.ledger import HOST, Ledger, LedgerOptions, Secret, Session
+from testing.ledger import HOST, Ledger, LedgerOptions, Session
 
 _LEDGER = Ledger()
-_SECONDS = 0.7
+_SECONDS = 2.0
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 TESTS = Path(__file__).parent.parent
+KIT = "event_brokers.testing.pytest_plugin"  # by name, so that no other plugin takes its time
 SECONDS = 240
 
 
@@ -41,13 +43,15 @@ def run_kit(folder: Path, source: str, *arguments: str) -> InnerRun:
     """
     module, report = folder / "test_inner.py", folder / "report.xml"
     module.write_text(source, encoding="utf-8")
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", KIT, "-W", "error",
+        f"--rootdir={folder}", f"--override-ini=pythonpath={TESTS}", f"--junitxml={report}",
+        str(module), *arguments,
+    ]  # fmt: skip
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     ended = subprocess.run(
-        [
-            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error",
-            f"--rootdir={folder}", "--override-ini=pythonpath=" + str(TESTS),
-            f"--junitxml={report}", str(module), *arguments,
-        ],
-        cwd=folder, check=False, capture_output=True, text=True, timeout=SECONDS,
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True,
+        timeout=SECONDS,
     )  # fmt: skip
     cases = ElementTree.parse(report).iter("testcase") if report.exists() else iter(())
     passed, failed, skipped = set(), {}, {}

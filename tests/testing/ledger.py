@@ -101,7 +101,7 @@ class Session:
 class Ledger:
     """The hooks, as methods of an object."""
 
-    seconds: ClassVar[float | None] = 0.7
+    seconds: ClassVar[float | None] = 2.0
     once: ClassVar[bool] = True
     session_class: ClassVar[type[Session]] = Session
     options_class: ClassVar[Any] = LedgerOptions

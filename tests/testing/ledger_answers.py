@@ -17,8 +17,8 @@ class LedgerConformance(Conformance):
     type = "ledger"
     entry_point: ClassVar[str | None] = "testing.ledger:plugin"
     stores_once = True
-    hook_seconds = 2.0
-    close_seconds = 1.0
+    hook_seconds = 5.0
+    close_seconds = 3.0
     import_seconds = 2.0
 
     @pytest.fixture(autouse=True)

@@ -44,7 +44,6 @@ class Answers:
             stand in pyproject.toml.
         has_headers: whether the broker keeps headers beside the body.
         stores_once: whether an event that is sent twice is stored once.
-        groups: names of two groups of consumers, each of which gets every event.
         hook_seconds: that `connect` and `publish` may take; never more than the contract says.
         close_seconds: that `close` may take; never more than the contract says.
         import_seconds: that importing the plugin may take.
@@ -57,7 +56,6 @@ class Answers:
     entry_point: ClassVar[str | None] = None
     has_headers: ClassVar[bool] = True
     stores_once: ClassVar[bool] = False
-    groups: ClassVar[tuple[str, str]] = ("conformance-one", "conformance-two")
     hook_seconds: ClassVar[float] = DEADLINE_OF_OTHER_HOOKS
     close_seconds: ClassVar[float] = DEADLINE_OF_CLOSE
     import_seconds: ClassVar[float] = 5.0
@@ -79,6 +77,10 @@ class Answers:
         Read with a plain client. One that takes messages away as it reads keeps those it took.
         """
         raise NotImplementedError
+
+    def groups(self) -> tuple[str, str]:
+        """Return the names of two groups of consumers, each of which gets every event."""
+        return (f"{self.name}-one", f"{self.name}-two")
 
     def break_server(self) -> None:
         """End the server at once, as kill -9 does; what it has confirmed stays."""

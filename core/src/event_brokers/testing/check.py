@@ -19,7 +19,8 @@ class Check:
         promise: what is proven when it passes, a clause.
         needs: names of answers without which it cannot run.
         hooks: names of the optional hooks that it is about.
-        is_slow: whether it waits for a plugin's own deadlines; the short form leaves it out.
+        is_slow: whether it waits for a plugin's deadlines, or for a server to start; the short
+            form leaves it out.
         works_unloaded: whether it runs although the plugin cannot be used.
     """
 

@@ -107,7 +107,10 @@ def fail(sentence: str, line: Line) -> NoReturn:
         sentence: what is wrong, a clause without a secret or an event's body.
         line: of the contract, which it breaks.
     """
-    pytest.fail(f"{sentence}; {line.where} says: {line.text}", pytrace=False)
+    # one sentence is all that an author has to read: no traceback, nor what led to it
+    raise pytest.fail.Exception(
+        f"{sentence}; {line.where} says: {line.text}", pytrace=False
+    ) from None
 
 
 def hold(holds: bool, sentence: str, line: Line) -> None:

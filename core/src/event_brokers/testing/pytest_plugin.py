@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("event-brokers").addoption(
         "--conformance-short",
         action="store_true",
-        help="leave out the checks of a broker's plugin that wait for its deadlines",
+        help="leave out the checks of a broker's plugin that wait, as for its deadlines",
     )
 
 
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """List what was proven, and what not."""
     reports = [each for of_kind in terminalreporter.stats.values() for each in of_kind]
-    lines = list(summarize(report for report in reports if hasattr(report, "nodeid")))
+    lines = list(summarize(each for each in reports if isinstance(each, pytest.TestReport)))
     if lines:
         terminalreporter.section("event-brokers conformance")
         for line in lines:

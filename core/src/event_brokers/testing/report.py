@@ -72,7 +72,7 @@ def summarize(reports: Iterable[Any]) -> Iterator[str]:
     """
     proofs: dict[str, Proof] = {}
     for report in reports:
-        name = dict(getattr(report, "user_properties", ())).get(OF_CLASS)
+        name = dict(report.user_properties).get(OF_CLASS)
         if name is not None:
             proofs.setdefault(name, Proof()).add(report)
     for name, proof in proofs.items():

@@ -47,7 +47,7 @@ class ClosingChecks(Answers):
         except DoesNotReturn as error:
             fail(f"'close' {error}", contract.RELEASED)
 
-    @check("break_server", "mend_server")
+    @check("break_server", "mend_server", is_slow=True)
     def test_a_connection_closes_after_a_failure(self) -> None:
         """When `publish` has failed, for the server was killed, `close` ends in time."""
         connected = self.subject.connect(self.options())

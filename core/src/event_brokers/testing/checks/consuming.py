@@ -84,7 +84,7 @@ class ConsumingChecks(Answers):
     def test_each_group_gets_every_event(self) -> None:
         """Two groups receive all the events, each by itself."""
         published = events.numbered(10)
-        readings = [self.subject.reading(self.options(), group) for group in self.groups]
+        readings = [self.subject.reading(self.options(), group) for group in self.groups()]
         for reading in readings:
             self._turn(reading)
         publish(self, published)
@@ -102,7 +102,7 @@ class ConsumingChecks(Answers):
         published = events.numbered(20)
         received: list[str | None] = []
         self._begin_group()
-        consumers = [self.subject.consumer(self.options(), self.groups[0]) for _ in range(2)]
+        consumers = [self.subject.consumer(self.options(), self.groups()[0]) for _ in range(2)]
         threads = [
             threading.Thread(
                 target=lambda consumer=consumer: received.extend(each.id for each in consumer),
@@ -143,7 +143,7 @@ class ConsumingChecks(Answers):
         """Without `from_start`, a group without a position receives nothing older than itself."""
         publish(self, events.numbered(3))
         new = events.numbered(2)
-        reading = self.subject.reading(self.options(), self.groups[0], from_start=False)
+        reading = self.subject.reading(self.options(), self.groups()[0], from_start=False)
         first = self._await_turn(reading)
         hold(first is None, "a new group received what is older than it", contract.FROM_START)
         publish(self, new)
@@ -210,7 +210,7 @@ class ConsumingChecks(Answers):
     def test_a_consumer_is_closed_from_another_thread(self) -> None:
         """A consumer that waits for events ends when another thread closes it."""
         publish(self, events.numbered(1))
-        consumer = self.subject.consumer(self.options(), self.groups[0])
+        consumer = self.subject.consumer(self.options(), self.groups()[0])
         waiting = threading.Thread(target=lambda: list(consumer), daemon=True)
         waiting.start()
         wait_until(lambda: not waiting.is_alive(), _SETTLE * self.hook_seconds)
@@ -230,7 +230,7 @@ class ConsumingChecks(Answers):
         published = events.numbered(4)
         self._begin_group()
         publish(self, published[:2])
-        consumer = self.subject.consumer(self.options(), self.groups[0])
+        consumer = self.subject.consumer(self.options(), self.groups()[0])
         received: list[str | None] = [next(consumer).id, next(consumer).id]
         waiting = threading.Thread(
             target=lambda: received.extend(each.id for each in consumer), daemon=True
@@ -252,7 +252,7 @@ class ConsumingChecks(Answers):
         )
 
     def _reading_from_start(self) -> Reading:
-        return self.subject.reading(self.options(), self.groups[0])
+        return self.subject.reading(self.options(), self.groups()[0])
 
     def _begin_group(self) -> None:
         """Let the group have a position before anything is published."""

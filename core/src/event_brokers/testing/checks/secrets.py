@@ -66,7 +66,7 @@ class SecretChecks(Answers):
             good = Event.from_dict({"mark": uuid.uuid4().hex})
             self._hear_of_a_broker(output, broker, [refused, good], self.hook_seconds)
 
-    @check("break_server", "mend_server")
+    @check("break_server", "mend_server", is_slow=True)
     def test_no_body_is_shown_when_the_server_is_killed(self) -> None:
         """What an event says is in no log, error or traceback when the server is away."""
         canary = f"canary-{uuid.uuid4().hex}"
