@@ -21,40 +21,40 @@ from event_brokers import (
     QueueFull,
     UndeliveredEvents,
 )
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from stand_in import write_plugin
 from waiting import wait_until
 
 
 def test_publish_does_not_wait_for_a_broker_that_does_not_answer() -> None:
     """Events are accepted while the broker hangs in the middle of a batch."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    memory.hang()
+    with memory.start() as broker:
         broker.publish({})
-        wait_until(lambda: scripted.batches)
+        wait_until(lambda: memory.batches)
         for number in range(1000):
             broker.publish({"number": number})
         assert broker.status().pending == 1001
-        scripted.gate.set()
+        memory.answer()
         assert broker.flush(20).delivered == 1001
 
 
 def test_a_lone_event_leaves_at_once() -> None:
     """Nothing is collected for a while before it is sent: each event is a batch of its own."""
-    scripted = ScriptedBroker()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    with memory.start() as broker:
         for _ in range(3):
             broker.publish({})
             broker.flush(20)
-    assert [len(batch) for batch in scripted.batches] == [1, 1, 1]
+    assert [len(batch) for batch in memory.batches] == [1, 1, 1]
 
 
 def test_a_full_queue_says_so_and_takes_nothing() -> None:
     """Memory is bounded: QueueFull from publish, and the reason in the status."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([BrokerUnavailable("gone")] * 1000)
-    broker = scripted.start(max_pending=3)
+    memory = MemoryBroker()
+    memory.connects.extend([BrokerUnavailable("gone")] * 1000)
+    broker = memory.start(max_pending=3)
     broker.publish_many([{}, {}])
     with pytest.raises(QueueFull, match=r"2 events wait and delivery\.max_pending is 3"):
         broker.publish_many([{}, {}])
@@ -64,15 +64,15 @@ def test_a_full_queue_says_so_and_takes_nothing() -> None:
     status = broker.status()
     assert (status.accepted, status.pending) == (3, 3)
     assert "the queue is full: 3 events wait" in str(status.last_error)
-    scripted.connects.clear()
+    memory.connects.clear()
     broker.publish({}, timeout=20)
     assert broker.close().delivered == 4
 
 
 def test_publish_many_takes_all_or_none() -> None:
     """One event that JSON cannot say keeps all of them out, and is named by its place."""
-    scripted = ScriptedBroker()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    with memory.start() as broker:
         with pytest.raises(InvalidEvent, match=r"events\[1\]: event\.x: NaN and infinity"):
             broker.publish_many([{}, {"x": float("nan")}])
         assert broker.status().accepted == 0
@@ -81,21 +81,21 @@ def test_publish_many_takes_all_or_none() -> None:
 
 def test_an_id_that_still_waits_is_one_event() -> None:
     """Publishing again with the same id does not make a second event."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    memory.hang()
+    with memory.start() as broker:
         assert broker.publish({}, event_id="one") == "one"
         broker.publish({}, event_id="one")
-        scripted.gate.set()
+        memory.answer()
         assert broker.flush(20).accepted == 1
-    assert scripted.ids() == ["one"]
+    assert memory.ids() == ["one"]
 
 
 def test_close_says_how_many_events_are_left_and_why() -> None:
     """What memory mode cannot deliver in time is an error, not a silence."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([BrokerUnavailable("localhost:5672 refused the connection")] * 1000)
-    broker = scripted.start()
+    memory = MemoryBroker()
+    memory.connects.extend([BrokerUnavailable("localhost:5672 refused the connection")] * 1000)
+    broker = memory.start()
     broker.publish_many([{}, {}])
     wait_until(lambda: broker.status().last_error)
     with pytest.raises(UndeliveredEvents) as caught:
@@ -112,24 +112,24 @@ def test_close_says_how_many_events_are_left_and_why() -> None:
 
 def test_close_returns_although_the_plugin_hangs() -> None:
     """A stuck broker costs the caller the timeout, and not more."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    broker = scripted.start()
+    memory = MemoryBroker()
+    memory.hang()
+    broker = memory.start()
     broker.publish({})
     with pytest.raises(UndeliveredEvents):
         broker.close(timeout=0.05)
-    scripted.gate.set()
-    wait_until(lambda: scripted.open == 0)
+    memory.answer()
+    wait_until(lambda: memory.open == 0)
 
 
 def test_close_does_not_wait_out_a_long_delay() -> None:
     """Closing tries at once what would have been tried half a minute later."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([BrokerUnavailable("gone")] * 12)
-    broker = scripted.start()
+    memory = MemoryBroker()
+    memory.connects.extend([BrokerUnavailable("gone")] * 12)
+    broker = memory.start()
     broker.publish({})
-    wait_until(lambda: scripted.opened >= 5)
-    scripted.connects.clear()
+    wait_until(lambda: memory.opened >= 5)
+    memory.connects.clear()
     assert broker.close(timeout=20).delivered == 1
 
 
@@ -144,9 +144,9 @@ def test_leaving_a_with_block_never_masks_the_error_on_its_way_out(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The application's own exception arrives; the undelivered events stand in the log."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([BrokerUnavailable("gone")] * 1000)
-    broker = scripted.start()
+    memory = MemoryBroker()
+    memory.connects.extend([BrokerUnavailable("gone")] * 1000)
+    broker = memory.start()
     monkeypatch.setattr(broker, "close", partial(broker.close, 0.05))
     with pytest.raises(KeyError, match="mine"):
         fail_inside(broker)
@@ -157,9 +157,9 @@ def test_leaving_a_with_block_raises_where_nothing_else_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Undelivered events are an error at the end of a with block, too."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([BrokerUnavailable("gone")] * 1000)
-    broker = scripted.start()
+    memory = MemoryBroker()
+    memory.connects.extend([BrokerUnavailable("gone")] * 1000)
+    broker = memory.start()
     monkeypatch.setattr(broker, "close", partial(broker.close, 0.05))
     with pytest.raises(UndeliveredEvents), broker:
         broker.publish({})
@@ -167,16 +167,16 @@ def test_leaving_a_with_block_raises_where_nothing_else_does(
 
 def test_asyncio_callers_wait_without_blocking_their_loop() -> None:
     """`async with`, `aflush` and `aclose` let other tasks run meanwhile."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
+    memory = MemoryBroker()
+    memory.hang()
 
     async def main() -> None:
-        async with scripted.start() as broker:
+        async with memory.start() as broker:
             broker.publish({})
             flushed = asyncio.create_task(broker.aflush(20))
-            await asyncio.to_thread(wait_until, lambda: scripted.batches)
+            await asyncio.to_thread(wait_until, lambda: memory.batches)
             assert not flushed.done()
-            scripted.gate.set()
+            memory.answer()
             assert (await flushed).delivered == 1
         assert (await broker.aclose()).state == "closed"
 
@@ -185,8 +185,8 @@ def test_asyncio_callers_wait_without_blocking_their_loop() -> None:
 
 def test_flush_waits_for_what_was_accepted_before_it_and_no_longer() -> None:
     """A stream without end does not keep flush from returning."""
-    scripted = ScriptedBroker()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    with memory.start() as broker:
         ended = threading.Event()
 
         def publish_on() -> None:
@@ -205,8 +205,8 @@ def test_flush_waits_for_what_was_accepted_before_it_and_no_longer() -> None:
 def test_nothing_shows_an_event_or_an_option(caplog: pytest.LogCaptureFixture) -> None:
     """Neither the broker's repr nor its log holds a body."""
     caplog.set_level(logging.DEBUG)
-    scripted = ScriptedBroker()
-    with scripted.start() as broker:
+    memory = MemoryBroker()
+    with memory.start() as broker:
         broker.publish({"text": "canary"})
         broker.flush(20)
         shown = f"{broker!r} {broker.status()!r}"

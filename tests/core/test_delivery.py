@@ -17,20 +17,20 @@ from event_brokers import (
     hookimpl,
 )
 from event_brokers.delays import Delays
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
 QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)  # many attempts fit into a test
 
 
-def scripted_broker() -> ScriptedBroker:
+def memory_broker() -> MemoryBroker:
     """Return a broker to which delivery comes back within milliseconds."""
-    return ScriptedBroker(QUICK)
+    return MemoryBroker(QUICK)
 
 
-def published(scripted: ScriptedBroker, count: int) -> list[str]:
+def published(memory: MemoryBroker, count: int) -> list[str]:
     """Publish a number of events in one call, deliver them all, and return their ids."""
-    with scripted.start() as broker:
+    with memory.start() as broker:
         ids = broker.publish_many([{"number": number} for number in range(count)])
         status = broker.flush(20)
     assert status.accepted == status.delivered + status.pending + status.dead_letters == count
@@ -44,10 +44,10 @@ def published(scripted: ScriptedBroker, count: int) -> list[str]:
 )
 def test_events_survive_every_failure_to_connect(failure: BaseException) -> None:
     """Nothing is lost and the order is kept, however often connecting fails."""
-    scripted = scripted_broker()
-    scripted.connects.extend([failure] * 5)
-    assert published(scripted, 10) == scripted.ids()
-    assert scripted.open == 0
+    memory = memory_broker()
+    memory.connects.extend([failure] * 5)
+    assert published(memory, 10) == memory.ids()
+    assert memory.open == 0
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_events_survive_every_failure_to_connect(failure: BaseException) -> None
 )
 def test_a_failed_batch_is_sent_again_through_a_new_connection(failure: Exception) -> None:
     """A connection that failed is closed, and never used again."""
-    scripted = scripted_broker()
-    scripted.publishes.extend([failure] * 3)
-    assert published(scripted, 10) == scripted.ids()
-    assert scripted.opened == 4
-    assert scripted.open == 0
+    memory = memory_broker()
+    memory.publishes.extend([failure] * 3)
+    assert published(memory, 10) == memory.ids()
+    assert memory.opened == 4
+    assert memory.open == 0
 
 
 @pytest.mark.parametrize("kind", [BrokerUnavailable, ConfigurationError])
@@ -67,94 +67,94 @@ def test_only_the_unconfirmed_are_sent_again(
     kind: type[BrokerUnavailable] | type[ConfigurationError],
 ) -> None:
     """An exception that says what was confirmed spares these events a second journey."""
-    scripted = scripted_broker()
+    memory = memory_broker()
 
     def confirm_half(events: Sequence[Event]) -> None:
         half = events[: len(events) // 2]
-        scripted.stored.extend(half)
+        memory.arrived.extend(half)
         raise kind("lost", confirmed=[event.id for event in half])
 
-    scripted.publishes.append(confirm_half)
-    assert published(scripted, 10) == scripted.ids()
+    memory.publishes.append(confirm_half)
+    assert published(memory, 10) == memory.ids()
 
 
 def test_rejected_events_are_buried_and_the_others_go_on() -> None:
     """A dead letter carries the broker's reason; the connection stays."""
-    scripted = scripted_broker()
+    memory = memory_broker()
 
     def reject_second(events: Sequence[Event]) -> None:
-        scripted.stored.append(events[0])
+        memory.arrived.append(events[0])
         raise RejectedEvents({events[1].id: "too large"}, confirmed=[events[0].id])
 
-    scripted.gate.clear()
-    scripted.publishes.append(reject_second)
-    with scripted.start() as broker:
+    memory.hang()
+    memory.publishes.append(reject_second)
+    with memory.start() as broker:
         ids = broker.publish_many([{"n": 0}, {"n": 1}, {"n": 2}])
-        scripted.gate.set()
+        memory.answer()
         status = broker.flush(20)
         letters = broker.dead_letters()
     assert (status.delivered, status.dead_letters) == (2, 1)
     assert [(letter.event.id, letter.reason) for letter in letters] == [(ids[1], "too large")]
-    assert scripted.ids() == [ids[0], ids[2]]
-    assert scripted.opened == 1
+    assert memory.ids() == [ids[0], ids[2]]
+    assert memory.opened == 1
 
 
 def test_a_rejected_batch_is_narrowed_until_the_culprit_is_found() -> None:
     """A broker that does not say which event it refuses costs that event alone."""
-    scripted = scripted_broker()
+    memory = memory_broker()
 
     def reject_the_seventh(events: Sequence[Event]) -> None:
-        scripted.publishes.append(reject_the_seventh)
+        memory.publishes.append(reject_the_seventh)
         if any(event.body == b'{"number":7}' for event in events):
             raise RejectedEvents({}, "one of them is bad")
 
-    scripted.publishes.append(reject_the_seventh)
-    ids = published(scripted, 100)
-    assert scripted.ids() == ids[:7] + ids[8:]
+    memory.publishes.append(reject_the_seventh)
+    ids = published(memory, 100)
+    assert memory.ids() == ids[:7] + ids[8:]
 
 
-def failing_on(scripted: ScriptedBroker, number: int, failure: Exception) -> None:
+def failing_on(memory: MemoryBroker, number: int, failure: Exception) -> None:
     """Let every batch fail that holds one event."""
 
     def fail(events: Sequence[Event]) -> None:
-        scripted.publishes.append(fail)
+        memory.publishes.append(fail)
         if any(event.body == b'{"number":%d}' % number for event in events):
             raise failure
 
-    scripted.publishes.append(fail)
+    memory.publishes.append(fail)
 
 
 def test_an_unforeseen_failure_is_narrowed_to_the_event_that_fails_alone() -> None:
     """What stands before it is delivered; what waits behind it has a reason that anyone can see."""
-    scripted = scripted_broker()
-    failing_on(scripted, 70, ValueError("canary"))
-    with scripted.start() as broker:
+    memory = memory_broker()
+    failing_on(memory, 70, ValueError("canary"))
+    with memory.start() as broker:
         ids = broker.publish_many([{"number": number} for number in range(100)])
         reason = wait_until(
             lambda: next((s for s in [broker.status().last_error or ""] if "alone" in s), "")
         )
-        assert scripted.ids() == ids[:70]
+        assert memory.ids() == ids[:70]
         assert reason.startswith(f"event {ids[70]} fails alone: ValueError at test_delivery.py:")
         assert broker.status().state == "retrying"
         assert broker.status().pending == 30
-        scripted.publishes.clear()
+        memory.publishes.clear()
         assert broker.flush(20).delivered == 100
-    assert scripted.ids() == ids
+    assert memory.ids() == ids
 
 
 def test_an_event_that_failed_alone_often_enough_is_a_dead_letter() -> None:
     """Only where `max_attempts` says so; the others go on, and reason and count are kept."""
-    scripted = scripted_broker()
-    failing_on(scripted, 3, ValueError("canary"))
-    with scripted.start(max_attempts=5) as broker:
+    memory = memory_broker()
+    failing_on(memory, 3, ValueError("canary"))
+    with memory.start(max_attempts=5) as broker:
         ids = broker.publish_many([{"number": number} for number in range(10)])
         status = broker.flush(20)
         (letter,) = broker.dead_letters()
     assert (status.delivered, status.dead_letters) == (9, 1)
-    assert scripted.ids() == ids[:3] + ids[4:]
+    assert memory.ids() == ids[:3] + ids[4:]
     assert (letter.event.id, letter.attempts) == (ids[3], 5)
     assert letter.reason.startswith("ValueError at test_delivery.py:")
-    assert scripted.batches.count([ids[3]]) == 5
+    assert memory.batches.count([ids[3]]) == 5
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_an_event_that_failed_alone_often_enough_is_a_dead_letter() -> None:
 )
 def test_a_broker_that_is_down_never_makes_dead_letters(failure: Exception) -> None:
     """`max_attempts` is for events, not for outages, however many attempts they take."""
-    scripted = scripted_broker()
-    scripted.publishes.extend([failure] * 20)
-    with scripted.start(max_attempts=1) as broker:
+    memory = memory_broker()
+    memory.publishes.extend([failure] * 20)
+    with memory.start(max_attempts=1) as broker:
         broker.publish({})
         status = broker.flush(20)
     assert (status.delivered, status.dead_letters) == (1, 0)
@@ -173,12 +173,12 @@ def test_a_broker_that_is_down_never_makes_dead_letters(failure: Exception) -> N
 def test_a_batch_stays_below_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many events nor large ones make a batch without end; one event always goes."""
     monkeypatch.setattr(delivery, "BATCH_BYTES", 100)
-    scripted = scripted_broker()
-    with scripted.start() as broker:
+    memory = memory_broker()
+    with memory.start() as broker:
         broker.publish_many([{"text": "x" * size} for size in (10, 10, 500, 60, 60)])
         broker.flush(20)
-    assert len(scripted.stored) == 5
-    assert [len(batch) for batch in scripted.batches] == [2, 1, 1, 1]
+    assert len(memory.arrived) == 5
+    assert [len(batch) for batch in memory.batches] == [2, 1, 1, 1]
 
 
 def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
@@ -186,16 +186,16 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
 ) -> None:
     """A person reads one loud line, and nothing else has to be done once the cause is gone."""
     caplog.set_level(logging.INFO, "event_brokers")
-    scripted = scripted_broker()
+    memory = memory_broker()
     wrong = ConfigurationError("event_broker.password: refused")
-    scripted.connects.extend([wrong] * 1000)
-    with scripted.start() as broker:
+    memory.connects.extend([wrong] * 1000)
+    with memory.start() as broker:
         broker.publish({})
-        wait_until(lambda: scripted.opened > 5)
+        wait_until(lambda: memory.opened > 5)
         status = broker.status()
         assert (status.state, status.pending) == ("halted", 1)
         assert status.last_error == "event_broker.password: refused"
-        scripted.connects.clear()
+        memory.connects.clear()
         status = broker.flush(20)
         assert (status.delivered, status.last_error) == (1, None)
         assert broker.status().state == "connected"
@@ -207,10 +207,10 @@ def test_a_configuration_error_halts_says_so_once_and_goes_on_by_itself(
 
 def test_another_configuration_error_is_said_too(caplog: pytest.LogCaptureFixture) -> None:
     """A person who put one mistake right must read of the next one, once."""
-    scripted = scripted_broker()
+    memory = memory_broker()
     first, second = ConfigurationError("wrong password"), ConfigurationError("no such table")
-    scripted.connects.extend([first] * 3 + [second] * 3)
-    with scripted.start() as broker:
+    memory.connects.extend([first] * 3 + [second] * 3)
+    with memory.start() as broker:
         broker.publish({})
         broker.flush(20)
     halted = [record.message for record in caplog.records if "halted" in record.message]
@@ -224,11 +224,11 @@ def test_an_outage_is_two_log_lines_however_long_it_lasts(
 ) -> None:
     """Retrying and recovered are said once each, also where connecting works and publish fails."""
     caplog.set_level(logging.INFO, "event_brokers")
-    scripted = scripted_broker()
-    with scripted.start() as broker:
+    memory = memory_broker()
+    with memory.start() as broker:
         wait_until(lambda: broker.status().state == "connected")
         caplog.clear()
-        scripted.publishes.extend([OSError("reset")] * 20)
+        memory.publishes.extend([OSError("reset")] * 20)
         broker.publish({})
         broker.flush(20)
     lines = [record.message for record in caplog.records]
@@ -240,13 +240,13 @@ def test_an_outage_is_two_log_lines_however_long_it_lasts(
 
 def test_a_sentence_from_a_plugin_is_shown_without_secrets() -> None:
     """What a careless plugin puts into its error is masked before anybody sees it."""
-    scripted = scripted_broker()
-    settings = scripted.settings()
+    memory = memory_broker()
+    settings = memory.settings()
     settings.options["password"] = "hunter2"
-    scripted.connects.extend([OSError("no login with hunter2 at amqp://me:other@host/")] * 1000)
+    memory.connects.extend([OSError("no login with hunter2 at amqp://me:other@host/")] * 1000)
     with EventBroker(settings, QUICK) as broker:
         sentence = wait_until(lambda: broker.status().last_error)
-        scripted.connects.clear()
+        memory.connects.clear()
     assert sentence == "OSError: no login with *** at amqp://me:***@host/"
 
 
@@ -255,7 +255,7 @@ def test_no_log_holds_what_an_error_says_of_events_or_secrets(
 ) -> None:
     """Also at DEBUG, where the cause is shown: frames and types, never texts and values."""
     caplog.set_level(logging.DEBUG)
-    scripted = scripted_broker()
+    memory = memory_broker()
 
     def fail(events: Sequence[Event]) -> None:
         try:
@@ -263,8 +263,8 @@ def test_no_log_holds_what_an_error_says_of_events_or_secrets(
         except ValueError as error:
             raise BrokerUnavailable("the broker is ill") from error
 
-    scripted.publishes.extend([ValueError("canary"), fail])
-    with scripted.start() as broker:
+    memory.publishes.extend([ValueError("canary"), fail])
+    with memory.start() as broker:
         broker.publish({"text": "canary"})
         broker.flush(20)
     assert "the cause: " in caplog.text
@@ -275,7 +275,7 @@ def test_no_log_holds_what_an_error_says_of_events_or_secrets(
 def test_a_connect_hook_that_returns_nothing_is_named() -> None:
     """A plugin's author is told what is wrong, instead of publishing into None."""
 
-    class Forgetful(ScriptedBroker):
+    class Forgetful(MemoryBroker):
         @hookimpl
         def connect(self, options: object) -> None:
             """Forget to return the connection."""
@@ -284,5 +284,6 @@ def test_a_connect_hook_that_returns_nothing_is_named() -> None:
     sentence = wait_until(lambda: broker.status().last_error)
     broker.close()
     assert sentence == (
-        "the plugin 'scripted' of scripted 1.0: hook 'connect' returned None, not a connection"
+        "the plugin 'memory' of event_brokers.testing: "
+        "hook 'connect' returned None, not a connection"
     )

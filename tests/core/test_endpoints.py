@@ -15,7 +15,7 @@ from msgspec import Meta
 from event_brokers import ConfigurationError, Options, Secret, SecretUrl, hookimpl, plugins
 from event_brokers.endpoints import Settings, read, settings_for
 from event_brokers.plugins import Plugin
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 
 
 class RabbitOptions(Options, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class RabbitOptions(Options, frozen=True, kw_only=True):
             raise ValueError("port: 5672 does not speak SSL")
 
 
-class RabbitPlugin(ScriptedBroker):
+class RabbitPlugin(MemoryBroker):
     """A plugin with these options."""
 
     @hookimpl

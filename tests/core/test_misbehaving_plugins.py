@@ -12,7 +12,7 @@ import pytest
 
 from event_brokers import BrokerUnavailable, Event, EventBroker, RejectedEvents, hookimpl
 from event_brokers.delays import Delays
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
 QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)
@@ -25,10 +25,10 @@ class OwnError(Exception):
     """What a client library raises, which neither the core nor its plugin foresees."""
 
 
-class Always(ScriptedBroker):
+class Always(MemoryBroker):
     """Ends every call of `publish` in the same way."""
 
-    def __init__(self, way: Callable[[ScriptedBroker, Sequence[Event]], None]) -> None:
+    def __init__(self, way: Callable[[MemoryBroker, Sequence[Event]], None]) -> None:
         super().__init__(Delays(first=0.05, longest=0.05))
         self._way = way
 
@@ -42,10 +42,10 @@ class Always(ScriptedBroker):
 def test_a_plugin_that_takes_events_out_of_its_batch_delivers_all() -> None:
     """Working through a list by emptying it is a plugin's own affair."""
 
-    def pop(broker: ScriptedBroker, events: Sequence[Event]) -> None:
+    def pop(broker: MemoryBroker, events: Sequence[Event]) -> None:
         assert isinstance(events, list)
         while events:
-            broker.stored.append(events.pop(0))
+            broker.arrived.append(events.pop(0))
 
     broken = Always(pop)
     with broken.start() as broker:
@@ -60,7 +60,7 @@ def test_rejecting_what_is_not_in_the_batch_is_told_and_never_spins(
 ) -> None:
     """No progress always means a delay and a sentence; the events stay."""
 
-    def reject(_broker: ScriptedBroker, _events: Sequence[Event]) -> None:
+    def reject(_broker: MemoryBroker, _events: Sequence[Event]) -> None:
         raise RejectedEvents(reasons)
 
     broken = Always(reject)
@@ -73,24 +73,24 @@ def test_rejecting_what_is_not_in_the_batch_is_told_and_never_spins(
         # every further attempt went through a delay and a new connection
         assert len(broken.batches) - attempts <= broken.opened - before + 1
         assert (broker.status().state, broker.status().pending) == ("retrying", 1)
-        broken._way = lambda broker, events: broker.stored.extend(events)
+        broken._way = lambda broker, events: broker.arrived.extend(events)
         assert broker.flush(20).delivered == 1
     assert "rejects events that are not in the batch" in caplog.text
 
 
 def test_an_event_both_confirmed_and_rejected_counts_once() -> None:
     """Confirmed is confirmed, whatever else the plugin says."""
-    scripted = ScriptedBroker(QUICK)
+    memory = MemoryBroker(QUICK)
 
     def both(events: Sequence[Event]) -> None:
         ids = [event.id for event in events]
         raise RejectedEvents(dict.fromkeys(ids, "bad"), confirmed=ids[:1])
 
-    scripted.publishes.append(both)
-    scripted.gate.clear()
-    with scripted.start() as broker:
+    memory.publishes.append(both)
+    memory.hang()
+    with memory.start() as broker:
         first, second = broker.publish_many([{"n": 1}, {"n": 2}])
-        scripted.gate.set()
+        memory.answer()
         status = broker.flush(20)
         letters = [letter.event.id for letter in broker.dead_letters()]
     assert (status.accepted, status.delivered, status.dead_letters) == (2, 1, 1)
@@ -100,15 +100,15 @@ def test_an_event_both_confirmed_and_rejected_counts_once() -> None:
 def test_partial_progress_resets_the_delay() -> None:
     """50 events an attempt never wait half a minute for the next 50."""
     delays = Delays(first=0.001, longest=3600)
-    scripted = ScriptedBroker(delays)
+    memory = MemoryBroker(delays)
 
     def confirm_fifty(events: Sequence[Event]) -> None:
-        scripted.publishes.append(confirm_fifty)
-        scripted.stored.extend(events[:50])
+        memory.publishes.append(confirm_fifty)
+        memory.arrived.extend(events[:50])
         raise BrokerUnavailable("gone", confirmed=[event.id for event in events[:50]])
 
-    scripted.publishes.append(confirm_fifty)
-    with scripted.start() as broker:
+    memory.publishes.append(confirm_fifty)
+    with memory.start() as broker:
         broker.publish_many([{"n": number} for number in range(3_000)])
         # 60 attempts: with a delay that doubles each time it would take for ever
         assert broker.flush(60).delivered == 3_000
@@ -116,49 +116,49 @@ def test_partial_progress_resets_the_delay() -> None:
 
 def test_an_outage_that_looks_like_a_bad_event_buries_nothing() -> None:
     """A plugin that connects lazily and raises its client's own errors: all events are kept."""
-    scripted = ScriptedBroker(QUICK)
+    memory = MemoryBroker(QUICK)
     is_down = threading.Event()
     is_down.set()
 
     def lazily(_events: Sequence[Event]) -> None:
-        scripted.publishes.append(lazily)
+        memory.publishes.append(lazily)
         if is_down.is_set():
             raise OwnError("connection refused")
 
-    scripted.publishes.append(lazily)
-    with scripted.start(max_attempts=2) as broker:
+    memory.publishes.append(lazily)
+    with memory.start(max_attempts=2) as broker:
         ids = broker.publish_many([{"sender_id": str(n), "n": n} for n in range(20)])
-        wait_until(lambda: len(scripted.batches) > 100)
+        wait_until(lambda: len(memory.batches) > 100)
         assert broker.status().dead_letters == 0
         is_down.clear()
         status = broker.flush(20)
     assert (status.delivered, status.dead_letters) == (20, 0)
-    assert set(scripted.ids()) == set(ids)
+    assert set(memory.ids()) == set(ids)
 
 
 def test_a_bad_event_of_one_conversation_waits_for_proof_of_another() -> None:
     """No event of its own conversation is tried before it: they would overtake it."""
-    scripted = ScriptedBroker(QUICK)
+    memory = MemoryBroker(QUICK)
 
     def fail_on_first(events: Sequence[Event]) -> None:
-        scripted.publishes.append(fail_on_first)
+        memory.publishes.append(fail_on_first)
         if any(b'"n":0' in event.body for event in events):
             raise OwnError("bad")
 
-    scripted.publishes.append(fail_on_first)
-    with scripted.start(max_attempts=2) as broker:
+    memory.publishes.append(fail_on_first)
+    with memory.start(max_attempts=2) as broker:
         ids = broker.publish_many([{"sender_id": "a", "n": n} for n in range(3)])
-        wait_until(lambda: scripted.batches.count([ids[0]]) > 5)
-        assert (broker.status().dead_letters, scripted.stored) == (0, [])
+        wait_until(lambda: memory.batches.count([ids[0]]) > 5)
+        assert (broker.status().dead_letters, memory.arrived) == (0, [])
         others = broker.publish_many([{"sender_id": "b", "n": n} for n in (8, 9)])
         status = broker.flush(20)
         assert [letter.event.id for letter in broker.dead_letters()] == [ids[0]]
     assert (status.delivered, status.dead_letters) == (4, 1)
-    assert [event_id for event_id in scripted.ids() if event_id in ids] == ids[1:]
-    assert [event_id for event_id in scripted.ids() if event_id in others] == others
+    assert [event_id for event_id in memory.ids() if event_id in ids] == ids[1:]
+    assert [event_id for event_id in memory.ids() if event_id in others] == others
 
 
-class HangingClose(ScriptedBroker):
+class HangingClose(MemoryBroker):
     """Does not come back from `close` until it is told to."""
 
     def __init__(self) -> None:
@@ -192,15 +192,15 @@ def test_a_close_that_hangs_is_left_behind_and_hides_nothing(
 
 def test_a_publish_that_hangs_is_told_and_never_doubled(caplog: pytest.LogCaptureFixture) -> None:
     """`status()` and one log line say so; no second call is made beside it."""
-    scripted = ScriptedBroker(IMPATIENT)
-    scripted.gate.clear()
-    with scripted.start() as broker:
+    memory = MemoryBroker(IMPATIENT)
+    memory.hang()
+    with memory.start() as broker:
         broker.publish({})
         wait_until(lambda: "hook 'publish' of the plugin" in str(broker.status().last_error))
         wait_until(lambda: "has not returned for" in caplog.text)
         broker.publish({})
-        assert len(scripted.batches) == 1
-        scripted.gate.set()
+        assert len(memory.batches) == 1
+        memory.answer()
         status = broker.flush(20)
         assert (status.delivered, status.last_error) == (2, None)
     assert caplog.text.count("has not returned for") == 1
@@ -208,36 +208,36 @@ def test_a_publish_that_hangs_is_told_and_never_doubled(caplog: pytest.LogCaptur
 
 def test_a_connection_that_is_used_up_is_made_anew() -> None:
     """`RejectedEvents` can say so; the events that it does not name go through a new one."""
-    scripted = ScriptedBroker(QUICK)
+    memory = MemoryBroker(QUICK)
 
     def reject_first(events: Sequence[Event]) -> None:
         raise RejectedEvents({events[0].id: "bad"}, reconnect=True)
 
-    scripted.gate.clear()
-    scripted.publishes.append(reject_first)
-    with scripted.start() as broker:
+    memory.hang()
+    memory.publishes.append(reject_first)
+    with memory.start() as broker:
         ids = broker.publish_many([{"n": 0}, {"n": 1}])
-        scripted.gate.set()
+        memory.answer()
         status = broker.flush(20)
     assert (status.delivered, status.dead_letters) == (1, 1)
-    assert (scripted.ids(), scripted.opened) == (ids[1:], 2)
+    assert (memory.ids(), memory.opened) == (ids[1:], 2)
 
 
 def test_a_delivery_thread_that_died_is_seen_and_started_again() -> None:
     """Whatever killed it: here an exception that another thread injects, again and again."""
-    scripted = ScriptedBroker(QUICK)
-    with scripted.start() as broker:
+    memory = MemoryBroker(QUICK)
+    with memory.start() as broker:
         broker.publish({})
         broker.flush(20)
         for _ in range(20):
             for thread in threading.enumerate():
-                if thread.name == "event-brokers-scripted" and thread.ident is not None:
+                if thread.name == "event-brokers-memory" and thread.ident is not None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(
                         ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
                     )
             broker.publish({})
         assert broker.flush(30).delivered == 21
-    assert len(scripted.ids()) >= 21
+    assert len(memory.ids()) >= 21
 
 
 class _Raises(logging.Handler):
@@ -260,21 +260,21 @@ def test_logging_that_raises_ends_nothing(where: str, kind: str) -> None:
     """Delivery goes on, and standard error says once what is wrong."""
     logger = logging.getLogger(where)
     handler = _Raises()
-    scripted = ScriptedBroker(QUICK)
-    scripted.publishes.extend([BrokerUnavailable("gone")] * 3)
+    memory = MemoryBroker(QUICK)
+    memory.publishes.extend([BrokerUnavailable("gone")] * 3)
     try:
         if kind == "handler":
             logger.addHandler(handler)
         else:
             logger.addFilter(_raise)
-        with scripted.start() as broker:
+        with memory.start() as broker:
             ids = [broker.publish({"n": n}) for n in range(10)]
             status = broker.flush(20)
             assert (status.delivered, status.state) == (10, "connected")
     finally:
         logger.removeHandler(handler)
         logger.removeFilter(_raise)
-    assert scripted.ids() == ids
+    assert memory.ids() == ids
 
 
 def test_what_an_application_sees_is_what_it_calls() -> None:
@@ -289,7 +289,7 @@ def test_what_an_application_sees_is_what_it_calls() -> None:
 def test_a_place_that_was_used_is_handed_to_the_next_connection() -> None:
     """Only what had events confirmed counts as used."""
 
-    class Placing(ScriptedBroker):
+    class Placing(MemoryBroker):
         """Publishes into one queue."""
 
         seen: list[set[str]] = []  # noqa: RUF012 - of this one test

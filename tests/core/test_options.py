@@ -18,7 +18,7 @@ from event_brokers.endpoints import read_options
 from event_brokers.options import describe
 from event_brokers.plugins import Plugin
 from event_brokers.section import from_mapping
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 
 
 class Colour(enum.Enum):
@@ -48,7 +48,7 @@ def options_with(annotation: Any, **namespace: Any) -> Any:
 def plugin_with(options_class: Any) -> Plugin:
     """Return a plugin whose options class that is."""
 
-    class Made(ScriptedBroker):
+    class Made(MemoryBroker):
         @hookimpl
         def options(self) -> Any:
             return options_class

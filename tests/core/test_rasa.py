@@ -36,7 +36,7 @@ from event_brokers.queues.spool import Spool
 from event_brokers.rasa import RasaEventBroker
 from event_brokers.rasa import broker as rasa_broker
 from event_brokers.rasa.section import TYPE as RASA_TYPE
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
 EVENTS = [
@@ -100,7 +100,7 @@ def close(broker: RasaEventBroker) -> None:
     asyncio.run(broker.close())
 
 
-class Listening(ScriptedBroker):
+class Listening(MemoryBroker):
     """A plugin that has the options of a real one and keeps what it was given.
 
     Parameters:
@@ -265,7 +265,7 @@ def test_no_error_is_one_that_rasa_swallows(
         def __post_init__(self) -> None:
             raise error
 
-    class FaultyPlugin(ScriptedBroker):
+    class FaultyPlugin(MemoryBroker):
         @hookimpl
         def options(self) -> type[Options]:
             return Faulty
@@ -277,21 +277,21 @@ def test_no_error_is_one_that_rasa_swallows(
 
 def test_a_broker_that_hangs_holds_up_no_conversation() -> None:
     """`publish` comes back while the broker is in the midst of a batch, and all arrives later."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    broker = RasaEventBroker(scripted.settings(exit_timeout=60))
+    memory = MemoryBroker()
+    memory.hang()
+    broker = RasaEventBroker(memory.settings(exit_timeout=60))
     broker.publish({"n": 0})
-    wait_until(lambda: scripted.batches)
+    wait_until(lambda: memory.batches)
     stream(broker, [{"n": number} for number in range(1, 1000)])
-    assert scripted.stored == []
-    scripted.gate.set()
+    assert memory.arrived == []
+    memory.answer()
     close(broker)
-    assert bodies(scripted) == list(range(1000))
+    assert bodies(memory) == list(range(1000))
 
 
-def bodies(scripted: ScriptedBroker) -> list[int]:
+def bodies(memory: MemoryBroker) -> list[int]:
     """Return the numbers of the events that were stored, in order."""
-    return [json.loads(event.body)["n"] for event in scripted.stored]
+    return [json.loads(event.body)["n"] for event in memory.arrived]
 
 
 class Disk:
@@ -332,20 +332,20 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 def test_a_disk_that_hangs_holds_up_no_conversation(tmp_path: Path, disk: Disk) -> None:
     """With a spool, too: nothing was committed when `publish` is back; order and all are kept."""
-    scripted = ScriptedBroker()
+    memory = MemoryBroker()
     disk.gate.clear()
-    broker = RasaEventBroker(scripted.settings(spool=str(tmp_path / "spool"), exit_timeout=60))
+    broker = RasaEventBroker(memory.settings(spool=str(tmp_path / "spool"), exit_timeout=60))
     broker.publish({"n": 0})
     wait_until(lambda: disk.commits)
     stream(broker, [{"n": number} for number in range(1, 500)])
-    assert scripted.stored == []
+    assert memory.arrived == []
     closing_down = threading.Thread(target=close, args=[broker])
     closing_down.start()
     wait_until(lambda: not broker.is_ready())
-    assert scripted.stored == []
+    assert memory.arrived == []
     disk.gate.set()
     closing_down.join()
-    assert bodies(scripted) == list(range(500))
+    assert bodies(memory) == list(range(500))
 
 
 def test_a_disk_that_fails_is_tried_again(
@@ -353,12 +353,12 @@ def test_a_disk_that_fails_is_tried_again(
 ) -> None:
     """One line says that it fails and why, one that it is over, and no event is lost."""
     caplog.set_level(logging.WARNING)
-    scripted = ScriptedBroker()
+    memory = MemoryBroker()
     disk.failures = [SpoolError("'spool': the disk is full")] * 3
-    broker = RasaEventBroker(scripted.settings(spool=str(tmp_path / "spool"), exit_timeout=60))
+    broker = RasaEventBroker(memory.settings(spool=str(tmp_path / "spool"), exit_timeout=60))
     stream(broker, [{"n": number} for number in range(10)])
     close(broker)
-    assert bodies(scripted) == list(range(10))
+    assert bodies(memory) == list(range(10))
     said = [message for message in caplog.messages if message.startswith("spool: ")]
     assert len(said) == 2
     assert said[0].startswith("spool: retrying: 'spool': the disk is full; next attempt in ")
@@ -368,19 +368,19 @@ def test_a_disk_that_fails_is_tried_again(
 
 def test_a_full_spool_takes_what_it_has_room_for(tmp_path: Path) -> None:
     """What does not fit waits in memory, and goes in when there is room, in order."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
+    memory = MemoryBroker()
+    memory.hang()
     broker = RasaEventBroker(
-        scripted.settings(spool=str(tmp_path / "spool"), max_pending=10, exit_timeout=60)
+        memory.settings(spool=str(tmp_path / "spool"), max_pending=10, exit_timeout=60)
     )
     stream(broker, [{"n": number} for number in range(7)])
     wait_until(lambda: broker._broker.status().pending == 7)
     stream(broker, [{"n": number} for number in range(7, 14)])
     wait_until(lambda: broker._broker.status().pending == 10)
-    assert scripted.stored == []
-    scripted.gate.set()
+    assert memory.arrived == []
+    memory.answer()
     close(broker)
-    assert bodies(scripted) == list(range(14))
+    assert bodies(memory) == list(range(14))
 
 
 def test_what_cannot_be_accepted_is_counted_and_said_once(
@@ -388,34 +388,34 @@ def test_what_cannot_be_accepted_is_counted_and_said_once(
 ) -> None:
     """A full queue raises nothing into Rasa; one line at its beginning and one at its end."""
     caplog.set_level(logging.WARNING)
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    broker = RasaEventBroker(scripted.settings(max_pending=2, exit_timeout=60))
+    memory = MemoryBroker()
+    memory.hang()
+    broker = RasaEventBroker(memory.settings(max_pending=2, exit_timeout=60))
     stream(broker, [{"n": number} for number in range(7)])
     broker.publish({"n": float("nan")})
     assert (broker.refused, broker.is_ready()) == (6, False)
     full = "2 events wait and delivery.max_pending is 2"
     assert caplog.messages == [
-        f"scripted: the event broker refuses events, and they are lost: {full}"
+        f"memory: the event broker refuses events, and they are lost: {full}"
     ]
-    scripted.gate.set()
-    wait_until(lambda: len(scripted.stored) == 2)
+    memory.answer()
+    wait_until(lambda: len(memory.arrived) == 2)
     broker.publish({"n": 7})
     assert not broker.is_ready()  # a queue that was full a moment ago is full again soon
     monkeypatch.setattr(rasa_broker, "OUTAGE_ENDS_AFTER_SECONDS", 0.0)
-    wait_until(lambda: len(scripted.stored) == 3)
+    wait_until(lambda: len(memory.arrived) == 3)
     broker.publish({"n": 8})
     assert broker.is_ready()
     (again,) = caplog.messages[1:]
-    assert re.fullmatch(r"scripted: accepts events again after \d+\.\d s; 6 were lost", again)
+    assert re.fullmatch(r"memory: accepts events again after \d+\.\d s; 6 were lost", again)
     with pytest.raises(UndeliveredEvents, match=r"6 events were not delivered: event\.n: NaN"):
         close(broker)
-    assert bodies(scripted) == [0, 1, 7, 8]
+    assert bodies(memory) == [0, 1, 7, 8]
 
 
 def test_an_event_after_the_end_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A conversation that ends after the server's stop goes to its end."""
-    broker = RasaEventBroker(ScriptedBroker().settings())
+    broker = RasaEventBroker(MemoryBroker().settings())
     close(broker)
     broker.publish({"text": "canary"})
     assert broker.refused == 1
@@ -427,7 +427,7 @@ def test_an_unforeseen_error_raises_nothing_and_shows_no_event(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it is: the conversation goes on, and the log holds no body."""
-    broker = RasaEventBroker(ScriptedBroker().settings())
+    broker = RasaEventBroker(MemoryBroker().settings())
 
     def fail(event: Mapping[str, Any]) -> str:
         raise RuntimeError(f"cannot start a thread for {event}")
@@ -435,7 +435,7 @@ def test_an_unforeseen_error_raises_nothing_and_shows_no_event(
     monkeypatch.setattr(broker._entrance, "publish", fail)
     broker.publish({"text": "canary"})
     assert caplog.messages == [
-        "scripted: the event broker refuses events, and they are lost: RuntimeError"
+        "memory: the event broker refuses events, and they are lost: RuntimeError"
     ]
     with pytest.raises(UndeliveredEvents, match="1 event was not delivered: RuntimeError"):
         close(broker)
@@ -443,36 +443,36 @@ def test_an_unforeseen_error_raises_nothing_and_shows_no_event(
 
 def test_what_is_left_in_memory_at_the_end_is_an_error() -> None:
     """`rasa export` must not say that it has published what it has not."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([event_brokers.BrokerUnavailable("nobody listens")] * 1000)
-    broker = RasaEventBroker(scripted.settings(exit_timeout=0.05))
+    memory = MemoryBroker()
+    memory.connects.extend([event_brokers.BrokerUnavailable("nobody listens")] * 1000)
+    broker = RasaEventBroker(memory.settings(exit_timeout=0.05))
     stream(broker, [{}, {}])
-    wait_until(lambda: scripted.opened)
+    wait_until(lambda: memory.opened)
     with pytest.raises(UndeliveredEvents, match="2 events were not delivered: nobody listens"):
         close(broker)
 
 
 def test_what_is_left_in_the_spool_at_the_end_is_delivered_by_the_next(tmp_path: Path) -> None:
     """A broker that is down when Rasa stops has the events when Rasa starts again."""
-    scripted = ScriptedBroker()
-    scripted.connects.extend([event_brokers.BrokerUnavailable("nobody listens")] * 1000)
-    settings = scripted.settings(spool=str(tmp_path / "spool"), exit_timeout=1)
+    memory = MemoryBroker()
+    memory.connects.extend([event_brokers.BrokerUnavailable("nobody listens")] * 1000)
+    settings = memory.settings(spool=str(tmp_path / "spool"), exit_timeout=1)
     broker = RasaEventBroker(settings)
     stream(broker, [{"n": number} for number in range(100)])
     close(broker)
-    assert scripted.stored == []
-    scripted.connects.clear()
+    assert memory.arrived == []
+    memory.connects.clear()
     again = RasaEventBroker(settings)
-    wait_until(lambda: len(scripted.stored) == 100)
+    wait_until(lambda: len(memory.arrived) == 100)
     close(again)
-    assert bodies(scripted) == list(range(100))
+    assert bodies(memory) == list(range(100))
 
 
 def test_what_never_came_to_disk_is_an_error(tmp_path: Path, disk: Disk) -> None:
     """Such events are in memory alone, and end with the process."""
-    scripted = ScriptedBroker()
+    memory = MemoryBroker()
     disk.failures = [SpoolError("'spool': the disk is full")] * 1000
-    broker = RasaEventBroker(scripted.settings(spool=str(tmp_path / "spool"), exit_timeout=0.05))
+    broker = RasaEventBroker(memory.settings(spool=str(tmp_path / "spool"), exit_timeout=0.05))
     stream(broker, [{}, {}])
     wait_until(lambda: disk.commits)
     with pytest.raises(UndeliveredEvents, match="2 events were not delivered: 'spool': the disk"):

@@ -11,7 +11,7 @@ from event_brokers import Options, Secret, SecretUrl, hookimpl
 from event_brokers.delivery_options import DeliveryOptions
 from event_brokers.plugins import Plugin
 from event_brokers.settings import Settings
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 
 
 class PlaceOptions(Options, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class PlaceOptions(Options, frozen=True, kw_only=True):
     query: dict[str, str] | None = None
 
 
-class PlacePlugin(ScriptedBroker):
+class PlacePlugin(MemoryBroker):
     """A plugin with these options."""
 
     @hookimpl
@@ -46,7 +46,7 @@ def settings(**options: Any) -> Settings:
 
 def without_class(**options: Any) -> Settings:
     """Return settings of a plugin that has no options class."""
-    return Settings(Plugin("redis", "r 1.0", ScriptedBroker()), options, DeliveryOptions())
+    return Settings(Plugin("redis", "r 1.0", MemoryBroker()), options, DeliveryOptions())
 
 
 @pytest.mark.parametrize(

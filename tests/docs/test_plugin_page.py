@@ -60,6 +60,7 @@ def test_every_file_of_the_page_is_one_of_its_plugins() -> None:
     assert set(files) == {
         *(f"src/event_brokers_{name}/__init__.py" for name in ("lines", "webhook", "relay")),
         "tests/test_conformance.py",
+        "tests/test_program.py",  # run by test_documents.py
     }
 
 
@@ -76,7 +77,7 @@ def test_the_plugin_of_the_page_is_published_and_proven(
     (tmp_path / "test_conformance.py").write_text(test, encoding="utf-8")
     tested = author.run("python", "-m", "pytest", "-q", folder=tmp_path, timeout=300)
     assert tested.returncode == 0, tested.stdout + tested.stderr
-    assert "switched off, a line is the body alone" in tested.stdout
+    assert "switched off, a line has no room for an id" in tested.stdout
     assert "without break_server" in tested.stdout
 
 

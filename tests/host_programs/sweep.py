@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from event_brokers import BrokerClosed, Event, EventBroker, Status
+from event_brokers.testing import MemoryBroker
 from host_programs.striking import Strike, lines_of
-from scripted_broker import ScriptedBroker
 from waiting import wait_until
 
 CALLS = ("publish", "publish_many", "flush", "status", "close")
@@ -65,12 +65,12 @@ class Scene:
     def __init__(self, spool: Path | None) -> None:
         self.ledger = Ledger()
         self.strikes = 0
-        self._scripted = ScriptedBroker()
+        self._memory = MemoryBroker()
         self._numbers = count()
         self._closing: threading.Thread | None = None
         self._has_spool = spool is not None
         in_spool = {"spool": str(spool), "durability": "process"}
-        self._start = partial(self._scripted.start, **in_spool if self._has_spool else {})
+        self._start = partial(self._memory.start, **in_spool if self._has_spool else {})
         self.broker: EventBroker = self._start()
 
     def publish(self) -> None:
@@ -104,25 +104,25 @@ class Scene:
 
     def keep_busy(self) -> None:
         """Let some events wait for a plugin that is slow for once."""
-        self._scripted.publishes.append(lambda _: _pause(SLOWNESS_SECONDS))
+        self._memory.publishes.append(lambda _: _pause(SLOWNESS_SECONDS))
         self.publish_many()
 
     def hold_back(self) -> None:
         """Let the plugin keep what it is given without an answer."""
-        self._scripted.gate.clear()
+        self._memory.hang()
 
     def close_elsewhere(self) -> None:
         """Let another thread close, while the plugin may have what is being published."""
-        batches = len(self._scripted.batches)
+        batches = len(self._memory.batches)
         self._closing = threading.Thread(target=self.broker.close, daemon=True)
         self._closing.start()
         wait_until(self._is_closed, DEADLINE_SECONDS)
         with suppress(AssertionError):
-            wait_until(lambda: len(self._scripted.batches) > batches, HANDED_OVER_SECONDS)
+            wait_until(lambda: len(self._memory.batches) > batches, HANDED_OVER_SECONDS)
 
     def go_on(self) -> None:
         """Let the plugin answer, and wait for the thread that closes."""
-        self._scripted.gate.set()
+        self._memory.answer()
         if self._closing is not None:
             self._closing.join()
 
@@ -175,10 +175,10 @@ class Scene:
     def _is_quiet(self) -> bool:
         """Return whether nothing is under way, of what an interrupted call has left, too."""
         status = self.broker.status()
-        return not status.pending and status.delivered == len(self._scripted.stored)
+        return not status.pending and status.delivered == len(self._memory.arrived)
 
     def _stored(self) -> list[int]:
-        return [_number(event) for event in self._scripted.stored]
+        return [_number(event) for event in self._memory.arrived]
 
 
 class Sweep:

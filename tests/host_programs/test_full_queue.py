@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from event_brokers import EventBroker, QueueFull
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 
 TRIES = 50
 
@@ -21,15 +21,15 @@ def full(count: int) -> Iterator[EventBroker]:
     Parameters:
         count: events that wait.
     """
-    scripted = ScriptedBroker()
-    scripted.gate.clear()  # nothing leaves
-    broker = scripted.start(max_pending=count)
+    memory = MemoryBroker()
+    memory.hang()  # nothing leaves
+    broker = memory.start(max_pending=count)
     broker.publish({}, event_id="first")
     broker.publish_many([{}] * (count - 1))
     try:
         yield broker
     finally:
-        scripted.gate.set()
+        memory.answer()
         assert broker.close(120).delivered == count
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from event_brokers import BrokerUnavailable, ConfigurationError, EventBroker, UndeliveredEvents
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
 FAILURES = [
@@ -98,23 +98,23 @@ def test_delivery_goes_on_although_the_log_fails(
     """Through an outage and a halt, which it logs; the status tells each of them."""
     raising = Raising(failure)
     install(place, raising)
-    scripted = ScriptedBroker()
-    scripted.connects.extend(
+    memory = MemoryBroker()
+    memory.connects.extend(
         [BrokerUnavailable("nobody listens"), ConfigurationError("the password is wrong")]
     )
-    with closing_soon(scripted.start(spool=str(tmp_path / "waiting"))) as broker:
+    with closing_soon(memory.start(spool=str(tmp_path / "waiting"))) as broker:
         ids = [broker.publish({"number": number}) for number in range(3)]
         wait_until(lambda: status_is(broker, "halted", "the password is wrong"))
         wait_until(lambda: status_is(broker, "connected", None))
         assert broker.flush(20).pending == 0
-        scripted.publishes.append(BrokerUnavailable("the connection was lost"))
+        memory.publishes.append(BrokerUnavailable("the connection was lost"))
         ids.append(broker.publish({"number": 3}))
         assert broker.flush(20).pending == 0
         wait_until(lambda: status_is(broker, "connected", None))
     status = broker.close()
     assert (status.accepted, status.delivered, status.state) == (4, 4, "closed")
-    assert scripted.ids() == ids
-    assert scripted.open == 0
+    assert memory.ids() == ids
+    assert memory.open == 0
     assert raising.asked > 0
 
 
@@ -122,9 +122,9 @@ def test_delivery_goes_on_although_the_log_fails(
 def test_a_dead_letter_is_kept_although_the_log_fails(place: str, failure: BaseException) -> None:
     """It is counted once, and those behind it are delivered."""
     install(place, raising := Raising(failure))
-    scripted = ScriptedBroker()
-    scripted.refuses["refused"] = True
-    with closing_soon(scripted.start()) as broker:
+    memory = MemoryBroker()
+    memory.refused["refused"] = True
+    with closing_soon(memory.start()) as broker:
         broker.publish({}, event_id="refused")
         broker.publish({}, event_id="taken")
         status = broker.flush(20)
@@ -132,7 +132,7 @@ def test_a_dead_letter_is_kept_although_the_log_fails(place: str, failure: BaseE
         assert [letter.event.id for letter in broker.dead_letters()] == ["refused"]
         wait_until(lambda: status_is(broker, "connected", None))
     assert raising.asked > 0
-    assert scripted.ids() == ["taken"]
+    assert memory.ids() == ["taken"]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from event_brokers import ConfigurationError, DeadLetter, Event, QueueFull
 from event_brokers.queues.spool import Spool
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool
 from waiting import wait_until
 
@@ -55,9 +55,9 @@ def test_dead_letters_are_bounded_in_bytes_and_none_is_dropped(tmp_path: Path) -
 def test_delivery_halts_without_room_for_dead_letters_and_goes_on_with_it(tmp_path: Path) -> None:
     """Everything is kept; dropping one by the command line is enough."""
     folder = tmp_path / "spool"
-    scripted = ScriptedBroker()
-    scripted.refuses = {"large0": True, "large1": True}
-    broker = scripted.start(spool=str(folder), max_dead_letter_bytes=LARGE + 1000)
+    memory = MemoryBroker()
+    memory.refused = {"large0": True, "large1": True}
+    broker = memory.start(spool=str(folder), max_dead_letter_bytes=LARGE + 1000)
     for number in range(2):
         broker.publish({"n": number, "text": "x" * LARGE}, f"large{number}")
     broker.publish({"n": 2}, "good")
@@ -68,7 +68,7 @@ def test_delivery_halts_without_room_for_dead_letters_and_goes_on_with_it(tmp_pa
     other.close()
     status = broker.flush(30)
     assert (status.pending, status.dead_letters) == (0, 1)
-    assert "good" in scripted.ids()
+    assert "good" in memory.ids()
     broker.close()
 
 

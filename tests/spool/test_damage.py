@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from event_brokers import DeadLetter, Event
 from event_brokers.queues.spool import Spool, salvage, tables
 from event_brokers.queues.spool.reading import NotReady, Reader
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool
 
 PAGE = 4096
@@ -312,8 +312,8 @@ def test_a_log_that_is_missing_loses_only_what_stood_in_it(tmp_path: Path) -> No
 def test_a_broker_on_a_damaged_spool_delivers_and_goes_on(sound: Path, tmp_path: Path) -> None:
     """Users find their events at the broker, whatever happened to the disk."""
     folder = copy(sound, tmp_path / "spool", without_header)
-    scripted = ScriptedBroker()
-    with scripted.start(spool=os.fspath(folder)) as broker:
+    memory = MemoryBroker()
+    with memory.start(spool=os.fspath(folder)) as broker:
         broker.publish({"n": 1}, "new")
         broker.flush(30)
-    assert scripted.ids() == [*(an_event(number).id for number in range(EVENTS)), "new"]
+    assert memory.ids() == [*(an_event(number).id for number in range(EVENTS)), "new"]

@@ -27,7 +27,7 @@ from event_brokers import (
     QueueFull,
 )
 from event_brokers.delays import Delays
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
 MOST = 50
@@ -48,7 +48,7 @@ class Failures:
         broker: stores what a failure lets through.
     """
 
-    def __init__(self, broker: ScriptedBroker) -> None:
+    def __init__(self, broker: MemoryBroker) -> None:
         self._broker = broker
         self.ways: dict[str, Callable[[Sequence[Event]], None]] = {
             "before": self._before, "amid": self._amid, "after": self._after,
@@ -84,8 +84,8 @@ class Failures:
 
     def _store(self, events: Sequence[Event]) -> list[str]:
         """Store events but for those that are never taken; return their ids."""
-        taken = [event for event in events if event.id not in self._broker.refuses]
-        self._broker.stored.extend(taken)
+        taken = [event for event in events if event.id not in self._broker.refused]
+        self._broker.arrived.extend(taken)
         return [event.id for event in taken]
 
 
@@ -94,7 +94,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.broker = ScriptedBroker(QUICK)
+        self.broker = MemoryBroker(QUICK)
         self.failures = Failures(self.broker)
         self.accepted: list[str] = []
         self.poisoned: set[str] = set()
@@ -123,7 +123,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.accepted += accepted
         self.bodies |= zip(accepted, events, strict=True)
 
-    @rule(way=st.sampled_from(sorted(Failures(ScriptedBroker()).ways)))
+    @rule(way=st.sampled_from(sorted(Failures(MemoryBroker()).ways)))
     def fail(self, way: str) -> None:
         """The next batch fails."""
         self.broker.publishes.append(self.failures.ways[way])
@@ -133,7 +133,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         """An event is accepted that the broker will never take."""
         try:
             event_id = f"{POISON}-{len(self.accepted)}"
-            self.broker.refuses[event_id] = says_which
+            self.broker.refused[event_id] = says_which
             self.open.publish({"sender_id": POISON}, event_id)
         except QueueFull:
             return
@@ -149,12 +149,12 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule()
     def hang(self) -> None:
         """The broker does not answer until it is told to."""
-        self.broker.gate.clear()
+        self.broker.hang()
 
     @rule()
     def answer(self) -> None:
         """The broker answers again."""
-        self.broker.gate.set()
+        self.broker.answer()
 
     @invariant()
     def accounts_are_settled(self) -> None:
@@ -170,19 +170,19 @@ class DeliveryMachine(RuleBasedStateMachine):
         """Let the broker recover, and look at what arrived."""
         if not hasattr(self, "open"):
             return
-        self.broker.gate.set()
+        self.broker.answer()
         status = self.open.flush(60)
         letters = {letter.event.id for letter in self.open.dead_letters()}
         self.open.close()
         assert status.pending == 0
         assert letters == self.poisoned
-        arrived = [event.id for event in self.broker.stored]
+        arrived = [event.id for event in self.broker.arrived]
         first = list(dict.fromkeys(arrived))
         assert set(first) == set(self.accepted) - self.poisoned
         for sender in "abc":
             of_sender = [each for each in self.accepted if self.is_from(sender, each)]
             assert [each for each in first if self.is_from(sender, each)] == of_sender
-        for event in self.broker.stored:
+        for event in self.broker.arrived:
             assert Event.from_dict(self.bodies[event.id]).body == event.body
 
     def is_from(self, sender: str, event_id: str) -> bool:
@@ -201,7 +201,7 @@ class SpoolDeliveryMachine(DeliveryMachine):
         spool = {"spool": str(self.folder / "spool"), "durability": "process"}
         return {**super().delivery(), **spool}
 
-    @precondition(lambda self: self.broker.gate.is_set())
+    @precondition(lambda self: self.broker.answers())
     @rule()
     def begin_again(self) -> None:
         """Another program goes on where the last one left off."""

@@ -12,7 +12,7 @@ import pytest
 
 from event_brokers import Event, QueueFull, SpoolError
 from event_brokers.queues.spool import Spool
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from small_disk import fill_up, small_disk
 from spools import DISK_BYTES, accept_until, an_event, drain, ids, open_spool
 from waiting import wait_until
@@ -93,15 +93,15 @@ os.kill(os.getpid(), 9)
 
 def test_delivery_goes_on_while_the_disk_is_full(disk: Path) -> None:
     """`publish` raises in the caller's thread; when the broker is back, room comes back too."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    broker = scripted.start(spool=str(disk / "spool"), max_bytes=2**40)
+    memory = MemoryBroker()
+    memory.hang()
+    broker = memory.start(spool=str(disk / "spool"), max_bytes=2**40)
     accepted: list[str] = []
     event = {"sender_id": "a", "text": "x" * 3000}
     accept_until(SpoolError, lambda _: accepted.append(broker.publish(event)))
-    scripted.gate.set()
+    memory.answer()
     wait_until(lambda: broker.status().pending == 0)
-    assert list(dict.fromkeys(scripted.ids())) == accepted
+    assert list(dict.fromkeys(memory.ids())) == accepted
     accepted.append(broker.publish({"sender_id": "a"}))
     assert broker.close().delivered == len(accepted)
 

@@ -9,7 +9,7 @@ import pytest
 from event_brokers import ConfigurationError, DeadLetter
 from event_brokers.condition import Condition, State
 from event_brokers.queues.spool import Spool
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, ids, open_spool, run_elsewhere
 
 KAFKA = "type kafka, url localhost:9092, topic events"
@@ -150,8 +150,8 @@ def test_a_salvage_keeps_whose_it_is_and_what_was_used(
 
 def test_a_broker_says_whose_its_spool_is(tmp_path: Path) -> None:
     """The type and its place, as the settings tell it."""
-    with ScriptedBroker().start(spool=str(tmp_path / "spool")) as broker:
+    with MemoryBroker().start(spool=str(tmp_path / "spool")) as broker:
         broker.publish({"n": 1})
         broker.flush(20)
-        with pytest.raises(ConfigurationError, match="is being delivered to type scripted"):
+        with pytest.raises(ConfigurationError, match="is being delivered to type memory"):
             spool_of(tmp_path / "spool", SQL)

@@ -16,7 +16,7 @@ import pytest
 
 import event_brokers
 from command import Commands
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from stand_in import write_plugin
 from waiting import wait_until
 
@@ -229,13 +229,13 @@ def test_a_fork_waits_for_a_plugin_that_imports_its_client(tmp_path: Path) -> No
 
 def test_two_brokers_in_one_process_share_a_spool(tmp_path: Path) -> None:
     """A second `connect` to the same spool neither waits for itself nor delivers twice."""
-    scripted = ScriptedBroker()
+    memory = MemoryBroker()
     folder = str(tmp_path / "waiting")
-    with scripted.start(spool=folder) as first, scripted.start(spool=folder) as second:
+    with memory.start(spool=folder) as first, memory.start(spool=folder) as second:
         ids = [broker.publish({"n": n}) for n in range(50) for broker in (first, second)]
         assert second.flush(20).pending == 0
         assert first.status().delivered == second.status().delivered == len(ids)
-    assert scripted.ids() == ids
+    assert memory.ids() == ids
 
 
 def test_publishing_goes_on_while_another_process_holds_the_commit_lock(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from event_brokers import ConfigurationError, DeadLetter, Event
 from event_brokers.queues.spool import Spool
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, ids, open_spool
 from waiting import wait_until
 
@@ -135,7 +135,7 @@ def test_what_is_no_spool_is_refused_when_connecting(
     """In a sentence that names the option, before anything is accepted, and nothing is changed."""
     make(tmp_path / "spool")
     with pytest.raises(ConfigurationError) as caught:
-        ScriptedBroker().start(spool=str(tmp_path / "spool"))
+        MemoryBroker().start(spool=str(tmp_path / "spool"))
     assert str(caught.value).startswith("event_broker.delivery.spool: '")
     assert str(caught.value).endswith(sentence)
 
@@ -200,7 +200,7 @@ def test_a_system_without_file_locks_is_told_so(
     """Windows has none of POSIX; events can wait in memory there."""
     monkeypatch.setitem(sys.modules, "event_brokers.queues.spool", None)
     with pytest.raises(ConfigurationError, match=r"delivery\.spool: this system lacks"):
-        ScriptedBroker().start(spool=str(tmp_path / "spool"))
+        MemoryBroker().start(spool=str(tmp_path / "spool"))
 
 
 def test_a_clock_that_jumps_neither_stalls_nor_reorders(
@@ -210,27 +210,27 @@ def test_a_clock_that_jumps_neither_stalls_nor_reorders(
     jumps = iter(range(10**6))
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 86_400 * (-1) ** next(jumps))
-    scripted = ScriptedBroker()
-    scripted.publishes.extend([OSError("reset")] * 3)
-    with scripted.start(spool=str(tmp_path / "spool")) as broker:
+    memory = MemoryBroker()
+    memory.publishes.extend([OSError("reset")] * 3)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
         accepted = [broker.publish({"n": number}) for number in range(50)]
         status = broker.flush(20)
     assert (status.delivered, status.pending) == (50, 0)
-    assert scripted.ids() == accepted
+    assert memory.ids() == accepted
 
 
 def test_closing_leaves_what_the_broker_did_not_take(tmp_path: Path) -> None:
     """It is no error: the next program delivers it, first and in order."""
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    broker = scripted.start(spool=str(tmp_path / "spool"))
+    memory = MemoryBroker()
+    memory.hang()
+    broker = memory.start(spool=str(tmp_path / "spool"))
     accepted = [broker.publish({"n": number}) for number in range(5)]
     status = broker.close(timeout=0)
     assert (status.state, status.pending) == ("closed", 5)
     assert broker.status() == status
-    scripted.gate.set()
-    wait_until(lambda: scripted.open == 0)
-    again = ScriptedBroker()
+    memory.answer()
+    wait_until(lambda: memory.open == 0)
+    again = MemoryBroker()
     with again.start(spool=str(tmp_path / "spool")) as broker:
         accepted.append(broker.publish({"n": 5}))
     assert again.ids()[-len(accepted) :] == accepted[-len(again.ids()) :]

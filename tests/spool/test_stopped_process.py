@@ -14,7 +14,7 @@ import pytest
 from event_brokers import SpoolError
 from event_brokers.errors import ConfigurationError
 from event_brokers.queues.spool import file, lock_holder
-from scripted_broker import ScriptedBroker
+from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool, run_elsewhere
 from waiting import wait_until
 
@@ -183,19 +183,19 @@ def test_the_end_of_a_program_is_not_held_up(tmp_path: Path) -> None:
 def test_delivery_says_what_it_waits_for_and_sends_nothing_twice(tmp_path: Path) -> None:
     """What the broker has confirmed is taken out when the process goes on."""
     folder = tmp_path / "spool"
-    scripted = ScriptedBroker()
-    scripted.gate.clear()
-    with scripted.start(spool=str(folder)) as broker:
+    memory = MemoryBroker()
+    memory.hang()
+    with memory.start(spool=str(folder)) as broker:
         accepted = [broker.publish({"n": number}) for number in range(5)]
-        wait_until(lambda: scripted.batches)
+        wait_until(lambda: memory.batches)
         with stopped(HOLDS_THE_LOCK, folder / "commit.lock") as process:
-            scripted.gate.set()
+            memory.answer()
             words = f"process {process.pid} holds its lock"
             wait_until(lambda: words in str(broker.status().last_error))
             assert broker.status().pending == 5
         status = broker.flush(30)
         assert (status.delivered, status.pending) == (5, 0)
-    assert scripted.ids() == accepted
+    assert memory.ids() == accepted
 
 
 def test_a_fork_meanwhile_works_in_parent_and_child(tmp_path: Path) -> None:

@@ -18,11 +18,13 @@ class Broken:
         entry_point: of the plugin.
         found_by: the checks meant for it: all of them fail.
         also: checks about the same line of the contract, which may fail, too.
+        lines: of the author's class, such as a shorter deadline.
     """
 
     entry_point: str
     found_by: tuple[str, ...]
     also: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 BROKEN: dict[str, Broken] = {}
@@ -42,18 +44,21 @@ ORDER = ("test_batches_arrive_in_order", "test_batches_of_one_connection_arrive_
 RECOVERY = UNHEARD_FAILURE[3:]
 
 
-def broken(*found_by: str, also: Sequence[str] = ()) -> Any:
+def broken(*found_by: str, also: Sequence[str] = (), lines: tuple[str, ...] = ()) -> Any:
     """Enter an instance of a class among the broken plugins.
 
     Parameters:
         found_by: the checks meant for it.
         also: checks about the same line of the contract.
+        lines: of the author's class.
     """
 
     def enter(plugin: type[Ledger]) -> type[Ledger]:
         name = f"the_{plugin.__name__}"
         setattr(sys.modules[plugin.__module__], name, plugin())
-        BROKEN[plugin.__name__] = Broken(f"{plugin.__module__}:{name}", found_by, tuple(also))
+        BROKEN[plugin.__name__] = Broken(
+            f"{plugin.__module__}:{name}", found_by, tuple(also), lines
+        )
         return plugin
 
     return enter

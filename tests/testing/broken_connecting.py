@@ -35,6 +35,7 @@ Received = Generator[ReceivedEvent | None, None, None]
         *RECOVERY,
         "test_order_is_kept_when_batches_are_sent_again",
     ),
+    lines=("close_seconds = 0.5",),
 )
 class HangsInClose(Ledger):
     """Waits for ever for what it does not have."""

@@ -169,3 +169,20 @@ def test_no_other_part_of_the_kit_imports_pytest() -> None:
 def test_every_check_is_in_the_kit() -> None:
     """At least as many as there were: one that is taken out is taken out on purpose."""
     assert len(CHECKS) >= 66
+
+
+def test_what_a_hook_raises_unforeseen_is_one_sentence(tmp_path: Path) -> None:
+    """The author reads which line of the contract it breaks; where it was raised, below."""
+    ended = run(tmp_path, "testing.broken_publishing:the_NeedsASender", chosen="bodies_arrive")
+    (said,) = ended.failed.values()
+    assert said.startswith("a hook raised KeyError: 'sender_id'; event_brokers.hookspecs says: ")
+    assert "in record" in ended.output
+    assert "self = <" not in ended.output
+
+
+def test_what_the_author_has_answered_wrong_keeps_its_traceback(tmp_path: Path) -> None:
+    """It is no fault of the plugin."""
+    ended = run(tmp_path, GOOD, "def arrived(self): return 1 / 0", chosen=IDS)
+    assert "ZeroDivisionError" in ended.failed[IDS]
+    assert "def arrived(self)" in ended.output
+    assert "says:" not in ended.failed[IDS]

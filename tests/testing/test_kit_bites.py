@@ -57,7 +57,7 @@ def test_a_broken_plugin_is_failed_by_the_check_meant_for_it(
     chosen: tuple[str, ...] = ()
     if not pytestconfig.getoption("--faults"):
         chosen = ("-k", " or ".join((*broken.found_by, "no_check_is_left_out")))
-    run = run_kit(tmp_path, source(broken.entry_point), *LENIENT, *chosen)
+    run = run_kit(tmp_path, source(broken.entry_point, *broken.lines), *LENIENT, *chosen)
     assert set(broken.found_by) <= set(run.failed), told(run)
     assert set(run.failed) <= may_fail, told(run)
     assert "test_no_check_is_left_out" in run.passed

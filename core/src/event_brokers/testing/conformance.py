@@ -24,9 +24,14 @@ from event_brokers.testing.checks.metadata import MetadataChecks
 from event_brokers.testing.checks.options import OptionChecks
 from event_brokers.testing.checks.secrets import SecretChecks
 from event_brokers.testing.checks.tls import TlsChecks
+from event_brokers.testing.contract import RAISED, fail
+from event_brokers.testing.hook_thread import DoesNotReturn, is_raised_by_hook
 from event_brokers.testing.loading import load_plugin
 from event_brokers.testing.report import NOT_PROVEN
 from event_brokers.testing.subject import Subject
+from event_brokers.wording import name_and_first_line
+
+__all__ = ["CHECKS", "Conformance", "described", "fail_over", "is_raised_by_hook"]
 
 _THEMES = (
     CompletenessChecks, MetadataChecks, OptionChecks, ConnectingChecks, TlsChecks, DeliveryChecks,
@@ -106,6 +111,18 @@ class Conformance(
         for hook in check.hooks:
             if not self.subject.plugin.has(hook):
                 pytest.skip(f"{NOT_PROVEN}the hook '{hook}'")
+
+
+def fail_over(error: BaseException) -> None:
+    """Fail a check that did not expect a hook to raise.
+
+    Parameters:
+        error: what it raised.
+    """
+    said = (
+        str(error) if isinstance(error, DoesNotReturn) else f"raised {name_and_first_line(error)}"
+    )
+    fail(f"a hook {said}", RAISED)
 
 
 def _reason_of_xfail(method: Any) -> str | None:

@@ -64,6 +64,7 @@ REJECTED = Line(
     f"{_ERRORS}.RejectedEvents",
     "These events can never be delivered; the core buries them as dead letters.",
 )
+RAISED = Line(_HOOKS, "What a hook raises decides what the core does")
 BOUNDED = Line(_HOOKS, "`connect` and `publish` should bound every wait")
 CLOSE_IS_BOUNDED = Line(_HOOKS, "A `close` that has not returned for 10 s is left behind")
 TRIED_AGAIN = Line(_HOOKS, "those without a confirm are sent again")

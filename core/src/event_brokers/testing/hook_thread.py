@@ -6,10 +6,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
+
+
+_RAISED_BY_HOOK = "__raised_by_a_hook__"
 
 
 class DoesNotReturn(Exception):
@@ -59,4 +63,11 @@ class HookThread:
             try:
                 called.set_result(function())
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                with suppress(AttributeError):  # a class without room for it
+                    setattr(error, _RAISED_BY_HOOK, True)
                 called.set_exception(error)
+
+
+def is_raised_by_hook(error: BaseException) -> bool:
+    """Return whether it was a hook that raised, not what the author has answered."""
+    return isinstance(error, DoesNotReturn) or getattr(error, _RAISED_BY_HOOK, False) is True

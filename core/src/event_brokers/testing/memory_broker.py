@@ -121,6 +121,10 @@ class MemoryBroker:
         """Let the calls of `publish` return again."""
         self._answers.set()
 
+    def answers(self) -> bool:
+        """Return whether calls of `publish` return."""
+        return self._answers.is_set()
+
     @hookimpl
     def connect(self, options: Any) -> object:  # noqa: ARG002 - the hook's signature
         """Open a connection, or fail as the script says."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -44,6 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         served: Any = answers
         name = f"{item.nodeid.partition('::')[0]}::{served.__name__} (type '{served.type}')"
         item.user_properties += [(OF_CLASS, name), (PROMISE, check.promise)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """Say in one sentence what a hook has raised; where, stands below it."""
+    kit: Any = sys.modules.get(_KIT)
+    if kit is None or OF_CLASS not in dict(pyfuncitem.user_properties):
+        return (yield)
+    try:
+        return (yield)
+    except Exception as error:
+        if not kit.is_raised_by_hook(error):
+            raise
+        pyfuncitem.add_report_section("call", "hook", "".join(traceback.format_exception(error)))
+        kit.fail_over(error)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -20,7 +20,7 @@ from event_brokers_pika.publishing_channel import PublishingChannel
 from event_brokers_pika.server import find_server
 
 _OPEN_SECONDS = 15.0
-_STALLED_SECONDS = 30.0
+_STALLED_SECONDS = 20.0  # the core tells of a hook that has not returned for 30 s
 _LOOK_SECONDS = 1.0
 
 

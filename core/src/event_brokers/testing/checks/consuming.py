@@ -13,6 +13,7 @@ from event_brokers.testing.arrivals import wait_until
 from event_brokers.testing.check import check
 from event_brokers.testing.checks.delivery import publish
 from event_brokers.testing.contract import fail, hold
+from event_brokers.testing.listening import Listening
 from event_brokers.testing.reading import DoesNotReturn, Reading
 
 _SETTLE = 1 / 15  # of the deadline, in which a consumer has found its place
@@ -100,29 +101,18 @@ class ConsumingChecks(Answers):
     def test_consumers_of_one_group_share_the_events(self) -> None:
         """Two consumers of one group receive each event once, whoever of them it is."""
         published = events.numbered(20)
-        received: list[str | None] = []
         self._begin_group()
         consumers = [self.subject.consumer(self.options(), self.groups()[0]) for _ in range(2)]
-        threads = [
-            threading.Thread(
-                target=lambda consumer=consumer: received.extend(each.id for each in consumer),
-                daemon=True,
-            )
-            for consumer in consumers
-        ]
-        for thread in threads:
-            thread.start()
+        listening = [Listening(consumer) for consumer in consumers]
         publish(self, published)
-        wanted = {event.id for event in published}
-        all_came = wait_until(lambda: wanted <= set(received), self.hook_seconds)
-        for consumer in consumers:
+        self._await_ids(listening, published, contract.GROUPS)
+        for consumer, each in zip(consumers, listening, strict=True):
             consumer.close()
-        for thread in threads:
-            thread.join(self.hook_seconds)
-        hold(all_came, "two consumers of one group do not receive every event", contract.GROUPS)
+            each.has_ended(self.hook_seconds)
+        count = sum(len(each.ids) for each in listening)
         hold(
-            len(received) == len(published),
-            f"two consumers of one group received {len(published)} events {len(received)} times",
+            count == len(published),
+            f"two consumers of one group received {len(published)} events {count} times",
             contract.GROUPS,
         )
 
@@ -211,18 +201,16 @@ class ConsumingChecks(Answers):
         """A consumer that waits for events ends when another thread closes it."""
         publish(self, events.numbered(1))
         consumer = self.subject.consumer(self.options(), self.groups()[0])
-        waiting = threading.Thread(target=lambda: list(consumer), daemon=True)
-        waiting.start()
-        wait_until(lambda: not waiting.is_alive(), _SETTLE * self.hook_seconds)
+        listening = Listening(consumer)
+        listening.has_ended(_SETTLE * self.hook_seconds)
         closing = threading.Thread(target=consumer.close, daemon=True)
         closing.start()
-        for thread in (closing, waiting):
-            thread.join(self.close_seconds + _TURN_SECONDS)
-            hold(
-                not thread.is_alive(),
-                "a consumer that waits is not closed by another thread",
-                contract.GIVES_TURNS,
-            )
+        closing.join(self.close_seconds + _TURN_SECONDS)
+        hold(
+            not closing.is_alive() and listening.has_ended(self.close_seconds + _TURN_SECONDS),
+            "a consumer that waits is not closed by another thread",
+            contract.GIVES_TURNS,
+        )
 
     @check("break_server", "mend_server", hooks=_CONSUME)
     def test_consuming_goes_on_after_the_server_was_killed(self) -> None:
@@ -230,26 +218,29 @@ class ConsumingChecks(Answers):
         published = events.numbered(4)
         self._begin_group()
         publish(self, published[:2])
-        consumer = self.subject.consumer(self.options(), self.groups()[0])
-        received: list[str | None] = [next(consumer).id, next(consumer).id]
-        waiting = threading.Thread(
-            target=lambda: received.extend(each.id for each in consumer), daemon=True
-        )
+        listening = Listening(self.subject.consumer(self.options(), self.groups()[0]))
+        self._await_ids([listening], published[:2], contract.YIELDS)
         self.break_server()
-        try:
-            waiting.start()
-        finally:
-            self.mend_server()
+        self.mend_server()
         publish(self, published[2:])
-        wanted = [event.id for event in published]
-        all_came = wait_until(lambda: set(wanted) <= set(received), self.hook_seconds)
-        consumer.close()
-        hold(
-            all_came,
-            f"{len(set(received) & set(wanted))} of {len(wanted)} events were received through a "
-            "server that was killed",
-            contract.CONSUMED_AGAIN,
+        self._await_ids([listening], published, contract.CONSUMED_AGAIN)
+
+    def _await_ids(
+        self, listening: Sequence[Listening], published: Sequence[Event], line: contract.Line
+    ) -> None:
+        """Wait until every event was received by one of them, and fail where it is not."""
+        wanted = {event.id for event in published}
+
+        def all_came() -> bool:
+            return wanted <= {received for each in listening for received in each.ids}
+
+        came = wait_until(
+            lambda: all_came() or any(each.error for each in listening), self.hook_seconds
         )
+        for each in listening:
+            if each.error is not None:
+                fail(f"a consumer ended with {type(each.error).__name__}", line)
+        hold(came, f"not every one of {len(wanted)} events was received", line)
 
     def _reading_from_start(self) -> Reading:
         return self.subject.reading(self.options(), self.groups()[0])

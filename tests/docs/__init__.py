@@ -1,0 +1,1 @@
+"""The documentation: its code blocks, its map, its picture."""
