@@ -24,7 +24,8 @@ CONTRACT = Path("tests/data/contract.txt")
 CHANGELOG = Path("CHANGELOG.md")
 SOURCES = Path("core/src")
 PACKAGE = "event_brokers"
-EXPORTING = ("plugin",)
+EXPORTING = ("plugin", "testing")
+ANSWERS = f"{PACKAGE}.testing.answers.Answers"  # what authors override in their tests
 HOOKS = f"{PACKAGE}.hookspecs"
 UNRELEASED = "## [Unreleased]\n"
 
@@ -63,6 +64,7 @@ def contract() -> Iterator[tuple[str, str]]:
         for name, member in module.members.items():
             if not name.startswith("_") and not member.is_alias:
                 yield from _described(f"{module.path}.{name}", member)
+    yield from _described(ANSWERS, package[ANSWERS.removeprefix(f"{PACKAGE}.")])
     for name, member in package["hookspecs"].members.items():
         if not member.is_alias and member.is_function and member.decorators:
             yield from _described(f"{HOOKS}.{name}", member)

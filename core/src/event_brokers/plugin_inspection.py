@@ -73,12 +73,43 @@ def _of_hooks(plugin: Plugin) -> Iterator[Finding]:
             yield Finding(Verdict.NOTE, f"no hook '{name}': {lacking}")
 
 
+def undescribed(options: type[Options]) -> list[str]:
+    """Return the options of a class of which it does not say what they do."""
+    return [each.name for each in describe(options) if not each.text.strip()]
+
+
+def shown_secrets(options: type[Options]) -> list[str]:
+    """Return the options that have the name of a secret, and a type that shows it."""
+    return [field.encode_name for field in msgspec.structs.fields(options) if _is_shown(field)]
+
+
+def has_an_end(wanted: str | None) -> bool:
+    """Return whether a range of the core, such as ">=0.1,<0.2", ends somewhere.
+
+    Parameters:
+        wanted: as `range_of_core` gives it.
+    """
+    return wanted is not None and any(bound in wanted for bound in ("<", "~=", "=="))
+
+
+def is_typed(module: str) -> bool:
+    """Return whether type checkers look into a package: it has a file `py.typed`.
+
+    Parameters:
+        module: the package, or a module in it.
+    """
+    try:
+        found = find_spec(module.partition(".")[0])
+    except (ImportError, ValueError):
+        return False  # that it is not there is the plugin's own problem
+    places = [] if found is None else found.submodule_search_locations or []
+    return any((Path(place) / "py.typed").exists() for place in places)
+
+
 def _of_options(options: type[Options] | None) -> Iterator[Finding]:
     if options is None:
         return
-    described = describe(options)
-    silent = [each.name for each in described if not each.text.strip()]
-    shown = [field.encode_name for field in msgspec.structs.fields(options) if _is_shown(field)]
+    silent, shown = undescribed(options), shown_secrets(options)
     for name in silent:
         yield Finding(Verdict.WRONG, f"option '{name}': add msgspec.Meta(description=\"...\")")
     for name in shown:
@@ -88,11 +119,11 @@ def _of_options(options: type[Options] | None) -> Iterator[Finding]:
         text = "place: names no option; a spool does not notice when it is used for another place"
         yield Finding(Verdict.NOTE, text)
     if not silent and not shown:
-        yield Finding(Verdict.OK, f"options: {len(described)}, each described, no secret shown")
+        count = len(describe(options))
+        yield Finding(Verdict.OK, f"options: {count}, each described, no secret shown")
 
 
 def _is_shown(field: msgspec.structs.FieldInfo) -> bool:
-    """Return whether an option has the name of a secret, and a type that shows it."""
     if not means_secret(field.encode_name) or secret_types(field.type):
         return False
     words = in_words(msgspec.inspect.type_info(field.type))
@@ -112,7 +143,7 @@ def _of_names(registration: Registration) -> Iterator[Finding]:
     if registration.name != registration.name.casefold():
         text = f"entry point '{registration.name}': write the type in lower case"
         yield Finding(Verdict.WRONG, text)
-    if not _is_typed(registration.module):
+    if not is_typed(registration.module):
         text = f"package '{registration.module.partition('.')[0]}': add a file py.typed"
         yield Finding(Verdict.WRONG, text)
 
@@ -123,7 +154,7 @@ def _of_distribution(registration: Registration) -> Iterator[Finding]:
     if not registration.summary:
         yield Finding(Verdict.WRONG, "metadata: no summary; add a description to pyproject.toml")
     wanted = range_of_core(registration.requires)
-    if wanted is None or not any(bound in wanted for bound in ("<", "~=", "==")):
+    if not has_an_end(wanted):
         text = (
             f"metadata: no range of {CORE} with an end; depend on what the plugin is built for, "
             "such as >=0.1,<0.2"
@@ -153,12 +184,3 @@ def _registrations(installed: InstalledPlugin) -> list[Registration]:
         for each in registrations(GROUP)
         if each.name.casefold() == installed.type and each.distribution == installed.distribution
     ]
-
-
-def _is_typed(module: str) -> bool:
-    try:
-        found = find_spec(module.partition(".")[0])
-    except (ImportError, ValueError):
-        return False  # that it is not there is the plugin's own problem
-    places = [] if found is None else found.submodule_search_locations or []
-    return any((Path(place) / "py.typed").exists() for place in places)
