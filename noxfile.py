@@ -87,7 +87,8 @@ def fuzz(session: nox.Session) -> None:
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)
-    session.run("python", "-m", "pytest", "tests/distributions/test_isolation.py", *session.posargs)
+    files = [f"tests/distributions/test_{name}.py" for name in ("isolation", "new_plugin")]
+    session.run("python", "-m", "pytest", *files, *session.posargs)
 
 
 @nox.session
