@@ -90,7 +90,8 @@ def fuzz(session: nox.Session) -> None:
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)
-    files = [f"tests/distributions/test_{name}.py" for name in ("isolation", "example_plugins")]
+    names = ("isolation", "example_plugins", "new_plugin")
+    files = [f"tests/distributions/test_{name}.py" for name in names]
     session.run("python", "-m", "pytest", *files, *session.posargs)
 
 
@@ -142,6 +143,7 @@ def build(session: nox.Session) -> None:
 def bump(session: nox.Session) -> None:
     """Give every distribution a new version, and close the changelog: nox -s bump -- 0.2.0."""
     session.run(sys.executable, "scripts/bump_version.py", *session.posargs, external=True)
+    session.run(sys.executable, "scripts/write_contract.py", external=True)
 
 
 def _install(

@@ -1,7 +1,8 @@
 """Give every distribution a new version: scripts/bump_version.py 0.2.0, before a release.
 
 The version stands in core/pyproject.toml. From there it is copied into the other distributions,
-into the ranges in which they want one another, and into the documentation's example of a plugin.
+into the ranges in which they want one another, and into the plugins that the documentation and
+`event-brokers plugins new` begin.
 What the changelog has under "Unreleased" becomes the section of the new version.
 """
 
@@ -20,6 +21,8 @@ VERSION_LINE = re.compile(r'^version = "([^"]+)"$', re.MULTILINE)
 # what one of our distributions says of another: "event-brokers[cli]>=0.1,<0.2"
 RANGE = re.compile(r'(?<=")(event-brokers[a-z-]*(?:\[[a-z0-9, -]+\])?)[<>=!~][^"]*(?=")')
 UNRELEASED = "## [Unreleased]\n"
+# what `event-brokers plugins new` writes
+TEMPLATE = "core/src/event_brokers/cli/plugin-template"
 
 
 def main() -> int:
@@ -57,7 +60,7 @@ def _changed(root: Path, version: Version) -> Iterator[tuple[Path, str]]:
         text = path.read_text(encoding="utf-8")
         text = text.replace(f'version = "{present}"', f'version = "{version}"')
         yield path, _with_ranges(text, version)
-    for path in root.glob("docs/*.md"):
+    for path in (*root.glob("docs/*.md"), *root.glob(f"{TEMPLATE}/*/pyproject.toml")):
         yield path, _with_ranges(path.read_text(encoding="utf-8"), version)
     changelog = root / "CHANGELOG.md"
     yield changelog, _with_section(changelog.read_text(encoding="utf-8"), version)

@@ -25,6 +25,20 @@ def write_plugin(
     _write(folder, entry_points, source, distribution, version)
 
 
+def require(folder: Path, distribution: str, requirement: str, version: str = "1.0") -> None:
+    """Let a distribution say that it needs another one.
+
+    Parameters:
+        folder: in which it was written.
+        distribution: its name.
+        requirement: such as "event-brokers>=0.1,<0.2".
+        version: its version.
+    """
+    metadata = folder / f"{_module(distribution)}-{version}.dist-info" / "METADATA"
+    with metadata.open("a", encoding="utf-8") as file:
+        file.write(f"Requires-Dist: {requirement}\n")
+
+
 def write_command(
     folder: Path,
     name: str,

@@ -84,10 +84,17 @@ def build_wheels(folder: Path) -> dict[str, Wheel]:
         folder: an empty folder for the wheels.
     """
     sources = {**FOLDERS, **EXAMPLES}
-    return {name: Wheel(_build(source, folder / name), source) for name, source in sources.items()}
+    wheels = {name: build_wheel(source, folder / name) for name, source in sources.items()}
+    return {name: Wheel(path, sources[name]) for name, path in wheels.items()}
 
 
-def _build(source: Path, folder: Path) -> Path:
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build one distribution with the setuptools of this environment, and return its wheel.
+
+    Parameters:
+        source: the distribution's folder.
+        folder: an empty folder for the wheel.
+    """
     # from a copy: what an earlier build left in the folder would get into the wheel
     copy = shutil.copytree(source, folder / "source", ignore=_LEFT_BY_BUILDS)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]

@@ -204,7 +204,7 @@ def test_a_mistake_stops_rasa_with_one_sentence(section: dict[str, Any], expecte
 
 def test_a_plugin_that_is_not_installed_stops_rasa(monkeypatch: pytest.MonkeyPatch) -> None:
     """Although Python's own word for that would be one that Rasa swallows."""
-    monkeypatch.setattr(plugins, "_entry_points", list)
+    monkeypatch.setattr(plugins, "registrations", lambda _group: [])
     with pytest.raises(ConfigurationError) as caught:
         loaded({"broker_type": "kafka"})
     assert str(caught.value) == (

@@ -247,7 +247,7 @@ def test_only_the_adapter_reads_the_envelope() -> None:
     broker = MemoryBroker()
     with event_brokers.EventBroker(broker.settings()) as direct:
         direct.publish(USER)
-    (event,) = broker.stored
+    (event,) = broker.arrived
     assert (event.sender_id, event.type) == (None, None)
     assert event.id != USER["event_id"]
 

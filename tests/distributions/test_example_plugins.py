@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from environment import Environment
+from environments import Environment
 from servers.backends import Backend
 from wheels import EXAMPLES, ROOT, Wheel, read_project
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from environment import Environment
+from environments import Environment
 from event_brokers.plugins import DISTRIBUTIONS
 from servers.ports import free_port
 from wheels import FOLDERS, PLUGINS, VERSION, Wheel, read_project

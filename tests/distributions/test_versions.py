@@ -20,7 +20,11 @@ from packaging.version import Version
 from event_brokers.plugins import DISTRIBUTIONS
 from wheels import FOLDERS, PLUGINS, ROOT, VERSION, find_folders, read_project
 
-SAYS_A_VERSION = ("CHANGELOG.md", "*/pyproject.toml", "plugins/*/pyproject.toml", "docs/*.md")
+TEMPLATE = "core/src/event_brokers/cli/plugin-template/common"
+SAYS_A_VERSION = (
+    "CHANGELOG.md", "*/pyproject.toml", "plugins/*/pyproject.toml", "docs/*.md",
+    f"{TEMPLATE}/pyproject.toml",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +56,8 @@ def versions(root: Path) -> set[str]:
 
 def ranges(root: Path) -> set[SpecifierSet]:
     """Return every range in which one of our distributions wants another, in files and docs."""
-    needed = [need for folder in find_folders(root).values() for need in _requirements(folder)]
+    folders = [*find_folders(root).values(), root / TEMPLATE]
+    needed = [need for folder in folders for need in _requirements(folder)]
     return {need.specifier for need in [*needed, *_documented(root)] if need.name in FOLDERS}
 
 

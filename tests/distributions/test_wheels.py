@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wheels import FOLDERS, PLUGINS, ROOT, VERSION, Wheel
@@ -14,6 +16,11 @@ NEEDS = {
 }
 
 
+def is_of_template(path: Path) -> bool:
+    """Return whether a file is one that `event-brokers plugins new` copies."""
+    return "plugin-template" in path.parts and path.is_file() and "__pycache__" not in path.parts
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_wheel_holds_the_package_and_nothing_else(name: str, wheels: dict[str, Wheel]) -> None:
     """Every module, py.typed, the licence and the metadata; no tests, no leftovers."""
@@ -21,7 +28,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(name: str, wheels: dict[str,
     package = {
         path.relative_to(source).as_posix()
         for path in source.rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix == ".py" or path.name == "py.typed" or is_of_template(path)
     }
     assert any(path.endswith("/py.typed") for path in package)
     metadata = {

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 import event_brokers
+import plugin_page
 from small_disk import fill_up, small_disk
 from stand_in import write_plugin
 from waiting import wait_until
-from wheels import ROOT
 
 PAGE = 4096
 FORMS = ["without options", "with options"]
@@ -25,9 +23,7 @@ FORMS = ["without options", "with options"]
 
 def modules() -> list[str]:
     """Return the plugin as it stands first, and with the class of options that takes its place."""
-    document = Sybil([PythonCodeBlockParser()], path=str(ROOT)).parse(ROOT / "docs" / "plugins.md")
-    blocks = [str(example.parsed) for example in document.examples()]
-    plain, options = (text for text in blocks if "@hookimpl" in text)
+    plain, options = plugin_page.blocks("src/event_brokers_lines/__init__.py")
     return [plain, f"{plain}\n{options}"]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from event_brokers.registrations import registrations
 from event_brokers.section import Section
 
 GROUP = "event_brokers.sections"
@@ -25,7 +26,6 @@ def as_ours(section: Section) -> Section:
 
 
 def _reader(type_name: str) -> Callable[[Section], Section] | None:
-    import importlib_metadata  # noqa: PLC0415 - not needed for a section that is ours
-
-    found = tuple(importlib_metadata.entry_points(group=GROUP, name=type_name))
-    return found[0].load() if found else None
+    found = [each for each in registrations(GROUP) if each.name == type_name]
+    reader: Callable[[Section], Section] | None = found[0].load() if found else None
+    return reader

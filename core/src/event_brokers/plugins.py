@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pluggy
 
 from event_brokers import hookspecs
+from event_brokers.core_range import mismatch, range_of_core, version_of_core
 from event_brokers.errors import ConfigurationError, PluginError
 from event_brokers.options import Options, refuse_unsound
+from event_brokers.registrations import Registration, registrations, unreadable
+from event_brokers.signal_handlers import is_from_signal_handler
 from event_brokers.wording import did_you_mean, name_and_first_line
-
-if TYPE_CHECKING:
-    import importlib_metadata
 
 GROUP = "event_brokers"
 REQUIRED_HOOKS = ("connect", "publish", "close")
@@ -56,6 +57,7 @@ class Plugin:
         self._refuse_class(implementation)
         self._register(manager, implementation)
         self._refuse_unknown_hooks(manager)
+        self._refuse_wrong_object(manager, implementation)
         self._refuse_missing_hooks(manager)
         self._refuse_unusable_functions(manager)
         self.hook = manager.hook
@@ -92,6 +94,14 @@ class Plugin:
         for name, caller in vars(manager.hook).items():
             if caller.spec is None:
                 raise self.error(f"'{name}' is not a hook{did_you_mean(name, known)}")
+
+    def _refuse_wrong_object(self, manager: pluggy.PluginManager, implementation: Any) -> None:
+        if any(caller.get_hookimpls() for caller in vars(manager.hook).values()):
+            return
+        raise self.error(
+            f"its entry point leads to {_kind_of(implementation)}, which has no hook; register "
+            "what has connect, publish and close, each marked @hookimpl"
+        )
 
     def _refuse_missing_hooks(self, manager: pluggy.PluginManager) -> None:
         for name in REQUIRED_HOOKS:
@@ -166,8 +176,7 @@ def load(type_name: str) -> Plugin:
     if not claims:
         raise ConfigurationError(_not_found(wanted))
     if len(claims) > 1:
-        names = " and ".join(_distribution(entry) for entry in claims)
-        raise ConfigurationError(f"{names} both serve '{wanted}'; uninstall one of them")
+        raise ConfigurationError(_claimed_twice(wanted, claims))
     return _load(claims[0])
 
 
@@ -177,27 +186,16 @@ def installed() -> list[InstalledPlugin]:
     Nothing that a plugin raises comes out of here, not even KeyboardInterrupt: who wants to end
     it by a signal notes the signal, as `StopSignals` of the command line does.
     """
-    return [_inspect(entry) for entry in sorted(_entry_points(), key=lambda entry: entry.name)]
+    claims: dict[str, list[Registration]] = {}
+    for each in registrations(GROUP):
+        claims.setdefault(each.name.casefold(), []).append(each)
+    found = [_inspect(type_name, claims[type_name]) for type_name in sorted(claims)]
+    lost = [InstalledPlugin("?", name, "", problem=problem) for name, problem in unreadable()]
+    return [*itertools.chain.from_iterable(found), *lost]
 
 
-def _claims(wanted: str) -> list[importlib_metadata.EntryPoint]:
-    return [entry for entry in _entry_points() if entry.name.casefold() == wanted]
-
-
-def _entry_points() -> list[importlib_metadata.EntryPoint]:
-    import importlib_metadata  # noqa: PLC0415 - not needed before the first broker is made
-
-    # importlib-metadata looks at a distribution once, however often it stands on the path
-    found = {
-        (entry.name.casefold(), entry.dist.name): entry
-        for entry in reversed(tuple(importlib_metadata.entry_points(group=GROUP)))
-        if entry.dist is not None
-    }
-    return list(reversed(found.values()))
-
-
-def _distribution(entry: importlib_metadata.EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+def _claims(wanted: str) -> list[Registration]:
+    return [each for each in registrations(GROUP) if each.name.casefold() == wanted]
 
 
 def _not_found(wanted: str) -> str:
@@ -205,38 +203,89 @@ def _not_found(wanted: str) -> str:
         return f"'{wanted}' is not installed; pip install {DISTRIBUTIONS[wanted]}"
     if wanted in COMING_DISTRIBUTIONS:
         return f"no plugin serves '{wanted}' yet; {COMING_DISTRIBUTIONS[wanted]} is to"
-    present = sorted({entry.name.casefold() for entry in _entry_points()})
+    present = sorted({each.name.casefold() for each in registrations(GROUP)})
     guess = did_you_mean(wanted, [*present, *DISTRIBUTIONS]) or ";"
-    return f"no plugin serves '{wanted}'{guess} installed: {', '.join(present) or 'none'}"
+    lost = "".join(f"; {name}: {problem}" for name, problem in unreadable())
+    return f"no plugin serves '{wanted}'{guess} installed: {', '.join(present) or 'none'}{lost}"
 
 
-def _load(entry: importlib_metadata.EntryPoint) -> Plugin:
+def _claimed_twice(wanted: str, claims: Sequence[Registration]) -> str:
+    names = " and ".join(str(each) for each in claims)
+    return f"{names} both serve '{wanted}'; uninstall one of them"
+
+
+def _load(registration: Registration) -> Plugin:
+    problem = registration.problem or _built_for_another_core(registration)
+    if problem is not None:
+        raise _error(registration, problem)
+    implementation = _import(registration)
     try:
-        implementation: ModuleType | Any = entry.load()
-    except Exception as error:
-        raise _error(entry, f"cannot be imported: {name_and_first_line(error)}") from error
-    try:
-        return Plugin(entry.name.casefold(), _distribution(entry), implementation)
+        return Plugin(registration.name.casefold(), str(registration), implementation)
     except PluginError:
         raise
-    except Exception as error:
-        raise _error(entry, f"cannot be registered: {name_and_first_line(error)}") from error
+    except BaseException as error:
+        raise _failed(registration, "cannot be registered", error) from error
 
 
-def _inspect(entry: importlib_metadata.EntryPoint) -> InstalledPlugin:
-    name, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
+def _import(registration: Registration) -> Any:
+    try:
+        return registration.load()
+    except BaseException as error:
+        raise _failed(registration, "cannot be imported", error) from error
+
+
+def _failed(registration: Registration, what: str, error: BaseException) -> PluginError:
+    """Return the error that stands for whatever a plugin has raised.
+
+    Raises:
+        BaseException: that very error, where a signal handler of the application has raised it.
+    """
+    if is_from_signal_handler(error):
+        raise error
+    words = what if isinstance(error, Exception) else "ends the program"
+    return _error(registration, f"{words}: {name_and_first_line(error)}")
+
+
+def _built_for_another_core(registration: Registration) -> str | None:
+    wanted = range_of_core(registration.requires)
+    present = version_of_core()
+    if wanted is None or present is None:
+        return None
+    return mismatch(wanted, present, registration.distribution)
+
+
+def _inspect(type_name: str, claims: Sequence[Registration]) -> list[InstalledPlugin]:
+    if len(claims) == 1:
+        return [_inspect_one(type_name, claims[0])]
+    problem = _claimed_twice(type_name, claims)
+    return [
+        InstalledPlugin(type_name, each.distribution, each.version, problem=problem)
+        for each in claims
+    ]
+
+
+def _inspect_one(type_name: str, registration: Registration) -> InstalledPlugin:
     plugin, problem = None, None
     try:
-        plugin = _load(entry)
+        plugin = _load(registration)
     except PluginError as error:
         problem = str(error)
     except BaseException as error:  # noqa: BLE001 - one that ends the program ends no listing
-        problem = str(_error(entry, f"ends the program: {name_and_first_line(error)}"))
-    return InstalledPlugin(entry.name.casefold(), name, version, plugin, problem)
+        problem = str(_error(registration, f"ends the program: {name_and_first_line(error)}"))
+    name, version = registration.distribution, registration.version
+    return InstalledPlugin(type_name, name, version, plugin, problem)
 
 
-def _error(entry: importlib_metadata.EntryPoint, text: str) -> PluginError:
-    return PluginError(f"the plugin '{entry.name.casefold()}' of {_distribution(entry)}: {text}")
+def _error(registration: Registration, text: str) -> PluginError:
+    return PluginError(f"the plugin '{registration.name.casefold()}' of {registration}: {text}")
+
+
+def _kind_of(implementation: Any) -> str:
+    """Return "the module event_brokers_lines", "an object of type int": what was registered."""
+    if inspect.ismodule(implementation) or inspect.isclass(implementation):
+        kind = "module" if inspect.ismodule(implementation) else "class"
+        return f"the {kind} {implementation.__name__}"
+    return f"an object of type {type(implementation).__name__}"
 
 
 def _last_lines(error: pluggy.PluginValidationError) -> str:

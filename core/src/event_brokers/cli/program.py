@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +14,8 @@ from event_brokers.cli import exit_codes
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output, log_to
 from event_brokers.errors import EventBrokersError
+from event_brokers.registrations import Registration, registrations
 from event_brokers.wording import name_and_first_line, printable
-
-if TYPE_CHECKING:
-    import importlib_metadata
 
 GROUP = "event_brokers.commands"
 _OWN = ("check", "plugins", "publish", "spool", "tail")
@@ -29,13 +26,13 @@ class Commands(click.Group):
     """The commands of this distribution, and those of the entry-point group."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted({*_OWN, *(entry.name for entry in _entry_points())})
+        return sorted({*_OWN, *(entry.name for entry in registrations(GROUP))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in _OWN:
             module = import_module(f"event_brokers.cli.{cmd_name}")
             return _with_epilog(module.command)
-        found = [entry for entry in _entry_points() if entry.name == cmd_name]
+        found = [entry for entry in registrations(GROUP) if entry.name == cmd_name]
         return _load(found) if found else None
 
 
@@ -102,15 +99,9 @@ def _with_epilog(command: click.Command) -> click.Command:
     return command
 
 
-def _entry_points() -> list[importlib_metadata.EntryPoint]:
-    import importlib_metadata  # noqa: PLC0415 - the commands above do not wait for it
-
-    return list(importlib_metadata.entry_points(group=GROUP))
-
-
-def _load(entries: Sequence[importlib_metadata.EntryPoint]) -> click.Command:
+def _load(entries: Sequence[Registration]) -> click.Command:
     entry = entries[0]
-    where = " and ".join(_distribution(entry) for entry in entries)
+    where = " and ".join(str(entry) for entry in entries)
     if len(entries) > 1:
         return _unusable(entry.name, f"{where} both add the command; uninstall one of them")
     try:
@@ -121,10 +112,6 @@ def _load(entries: Sequence[importlib_metadata.EntryPoint]) -> click.Command:
     if not isinstance(command, click.Command):
         return _unusable(entry.name, f"{where} gives no click command but {entry.value}")
     return command
-
-
-def _distribution(entry: importlib_metadata.EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
 def _unusable(name: str, reason: str, cause: BaseException | None = None) -> click.Command:

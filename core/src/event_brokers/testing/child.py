@@ -119,23 +119,11 @@ def _fork(task: Mapping[str, Any]) -> dict[str, Any]:
 
 def _import(task: Mapping[str, Any]) -> dict[str, Any]:
     """Import the plugin, and return what that took and began."""
-    touched: list[str] = []
+    from event_brokers.import_cost import measure  # noqa: PLC0415 - before the clock
+    from event_brokers.testing.loading import load_plugin  # noqa: PLC0415 - as above
 
-    def listen(event: str, _arguments: tuple[Any, ...]) -> None:
-        if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"):
-            touched.append(event)
-
-    from event_brokers.testing.loading import load_plugin  # noqa: PLC0415 - before the clock
-
-    sys.addaudithook(listen)
-    threads = threading.active_count()
-    began = time.perf_counter()
-    load_plugin(task["type"], task["entry_point"])
-    return {
-        "seconds": time.perf_counter() - began,
-        "threads": threading.active_count() - threads,
-        "network": touched,
-    }
+    cost = measure(lambda: load_plugin(task["type"], task["entry_point"]))
+    return {"seconds": cost.seconds, "threads": cost.threads, "network": cost.network}
 
 
 def _load(task: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import util
-from pathlib import Path
-from typing import Any
-
-import importlib_metadata
 import pytest
-from packaging.requirements import Requirement
 
 from event_brokers import plugins
+from event_brokers.core_range import range_of_core
+from event_brokers.import_cost import LONGEST_SECONDS
+from event_brokers.plugin_inspection import has_an_end, is_typed
+from event_brokers.registrations import Registration, registrations
 from event_brokers.testing import contract
 from event_brokers.testing.answers import Answers
 from event_brokers.testing.check import check
@@ -19,9 +17,6 @@ from event_brokers.testing.contract import fail, hold
 from event_brokers.testing.loading import load_plugin
 from event_brokers.testing.report import NOT_PROVEN
 from event_brokers.wording import first_line
-
-_CORE = "event-brokers"
-_IMPORT_SECONDS = 60.0  # after which a process that imports is given up
 
 
 class MetadataChecks(Answers):
@@ -38,7 +33,7 @@ class MetadataChecks(Answers):
     @check()
     def test_importing_it_starts_nothing(self) -> None:
         """Importing the plugin is quick, touches no network and starts no thread."""
-        ended = run_child(self, "import", {}, _IMPORT_SECONDS)
+        ended = run_child(self, "import", {}, LONGEST_SECONDS)
         hold(
             ended.code == 0 and ended.found is not None,
             f"a process that imports the plugin ended with {ended.code}: {ended.error}",
@@ -63,7 +58,7 @@ class MetadataChecks(Answers):
     @check()
     def test_the_entry_point_is_right(self) -> None:
         """One distribution registers the type, in the group `event_brokers`."""
-        entries = self._entry_points()
+        entries = self._registrations()
         hold(
             len(entries) == 1,
             f"{len(entries)} entry points of the group 'event_brokers' serve '{self.type}'",
@@ -78,34 +73,32 @@ class MetadataChecks(Answers):
     @check()
     def test_the_distribution_says_what_it_is(self) -> None:
         """Its metadata has a version, a summary, and the range of the core that it works with."""
-        distribution = self._entry_points()[0].dist
-        metadata = distribution.metadata
-        lacking = [name for name in ("Name", "Version", "Summary") if not metadata.get(name)]
-        hold(not lacking, f"the metadata lacks {', '.join(lacking)}", contract.REGISTERED)
-        wanted = [Requirement(text) for text in distribution.requires or []]
-        core = [each for each in wanted if each.name == _CORE]
+        registered = self._registrations()[0]
         hold(
-            bool(core) and any("<" in part.operator or part.operator == "~="
-                               for each in core for part in each.specifier),
+            registered.problem is None,
+            f"the distribution cannot be used: {registered.problem}",
+            contract.REGISTERED,
+        )
+        hold(bool(registered.summary), "the metadata lacks Summary", contract.REGISTERED)
+        hold(
+            has_an_end(range_of_core(registered.requires)),
             "the distribution does not say which versions of event-brokers it works with, such as "
             ">=0.1,<0.2",
             contract.REGISTERED,
-        )  # fmt: skip
+        )
 
     @check()
     def test_the_package_is_typed(self) -> None:
         """Its package has a `py.typed`, so that type checkers look into it."""
-        module = self._entry_points()[0].module.partition(".")[0]
-        found = util.find_spec(module)
-        places = [] if found is None else found.submodule_search_locations or []
+        module = self._registrations()[0].module
         hold(
-            any((Path(place) / "py.typed").exists() for place in places),
-            f"the package '{module}' has no file py.typed",
+            is_typed(module),
+            f"the package '{module.partition('.')[0]}' has no file py.typed",
             contract.REGISTERED,
         )
 
-    def _entry_points(self) -> list[Any]:
+    def _registrations(self) -> list[Registration]:
         if self.entry_point is not None:
             pytest.skip(f"{NOT_PROVEN}an installed distribution")
-        found = importlib_metadata.entry_points(group=plugins.GROUP)
+        found = registrations(plugins.GROUP)
         return [each for each in found if each.name.casefold() == self.type.casefold()]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from event_brokers.errors import ConfigurationError
-from event_brokers.option_types import in_words, secret_types
-from event_brokers.options import Options, describe
-from event_brokers.secret import means_secret
+from event_brokers.options import Options
+from event_brokers.plugin_inspection import shown_secrets, undescribed
 from event_brokers.testing import contract
 from event_brokers.testing.answers import Answers
 from event_brokers.testing.check import check
 from event_brokers.testing.contract import fail, hold
 
 _UNKNOWN = "no_plugin_has_this_option"
-_TEXTS = ("text", "list of text", "anything")
 
 
 class OptionChecks(Answers):
@@ -23,7 +19,7 @@ class OptionChecks(Answers):
     @check(hooks=("options",))
     def test_every_option_is_described(self) -> None:
         """Every option has a line that says what it does."""
-        silent = [each.name for each in describe(self._options_class()) if not each.text.strip()]
+        silent = undescribed(self._options_class())
         hold(
             not silent,
             f"the options class says nothing of {', '.join(silent)}",
@@ -33,13 +29,7 @@ class OptionChecks(Answers):
     @check(hooks=("options",))
     def test_what_is_named_a_secret_is_one(self) -> None:
         """A text whose name says password, token or secret is of type Secret."""
-        shown = [
-            field.encode_name
-            for field in msgspec.structs.fields(self._options_class())
-            if means_secret(field.encode_name)
-            and not secret_types(field.type)
-            and _holds_text(field.type)
-        ]
+        shown = shown_secrets(self._options_class())
         hold(
             not shown,
             f"{', '.join(shown)} would be shown in logs; make the type event_brokers.Secret",
@@ -74,7 +64,3 @@ class OptionChecks(Answers):
         found = self.subject.plugin.options_class
         assert found is not None
         return found
-
-
-def _holds_text(annotation: object) -> bool:
-    return any(word in in_words(msgspec.inspect.type_info(annotation)) for word in _TEXTS)

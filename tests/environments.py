@@ -1,4 +1,7 @@
-"""Python environments of their own, with some of the wheels in them."""
+"""Python environments apart from the one that runs the tests, with wheels installed by pip.
+
+What the wheels depend on comes from wherever pip is set to look.
+"""
 
 from __future__ import annotations
 
@@ -30,27 +33,40 @@ class Environment:
         """
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         environment = cls(folder)
-        pip = [sys.executable, "-m", "pip", "--python", str(environment.program("python"))]
-        install = ["install", "--quiet", "--disable-pip-version-check", *requirements]
-        subprocess.run([*pip, *install], check=True)
+        environment.install(*requirements)
         return environment
 
     def program(self, name: str) -> Path:
         """Return the path of one of its programs."""
         return self.folder / "bin" / name
 
-    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a program in the environment's folder and return its code and what it wrote."""
+    def install(self, *requirements: str) -> None:
+        """Let pip install something more."""
+        pip = [sys.executable, "-m", "pip", "--python", str(self.program("python"))]
+        install = ["install", "--quiet", "--disable-pip-version-check", *requirements]
+        subprocess.run([*pip, *install], check=True)
+
+    def run(
+        self, program: str, *arguments: str, folder: Path | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program and return its code and what it wrote.
+
+        Parameters:
+            program: one of the environment's.
+            arguments: of the program.
+            folder: to run it in; that of the environment where None.
+            timeout: seconds that it may take.
+        """
         variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.run(
             [str(self.program(program)), *arguments],
-            cwd=self.folder,
+            cwd=folder or self.folder,
             env=variables,
             check=False,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
         )
 
     def has(self, module: str) -> bool:

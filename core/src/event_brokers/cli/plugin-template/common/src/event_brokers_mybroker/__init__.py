@@ -1,0 +1,1 @@
+"""The broker type `mybroker` of event-brokers."""
