@@ -125,7 +125,7 @@ def newest(session: nox.Session) -> None:
     _install(session, "requirements-tests.txt")
     clients = sorted({client for folder in PLUGINS for client in _clients(folder)})
     session.install("--upgrade", *clients)
-    _test(session, *(session.posargs or ("tests/backends", "tests/plugins")))
+    _test(session, *(session.posargs or ("tests/backends", "tests/conformance", "tests/plugins")))
 
 
 @nox.session

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from event_brokers import BrokerClosed, DeadLetter, Event, QueueFull
-from event_brokers.queues.bell import Bell
+from event_brokers.bell import Bell
 from event_brokers.queues.memory import KEPT_DEAD_LETTERS, MemoryQueue
 from waiting import wait_until
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from event_brokers import SpoolError
 from event_brokers.errors import ConfigurationError
 from event_brokers.queues.spool import file, lock_holder
+from event_brokers.queues.spool.file_lock import FileLock
 from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, drain, ids, open_spool, run_elsewhere
 from waiting import wait_until
 
+USUAL_PATIENCE_SECONDS = file.PATIENCE_SECONDS
+LOCKS = Path("/proc/locks")
 HOLDS_THE_LOCK = """
 import os, signal, sys
 from pathlib import Path
@@ -45,6 +50,17 @@ try:
     broker.publish({"n": 2})
 except event_brokers.SpoolError as error:
     print(error, flush=True)
+"""
+
+APPENDS_ONCE = """
+import sys
+from pathlib import Path
+from spools import an_event, open_spool
+spool = open_spool(Path(sys.argv[1]))
+print("opened", flush=True)
+sys.stdin.readline()
+spool.append([an_event(1)], 0)
+spool.close()
 """
 
 
@@ -105,6 +121,29 @@ def test_a_longer_timeout_is_waited_for(tmp_path: Path) -> None:
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=20)
         appending.join(20)
+    assert drain(spool) == [an_event(1)]
+    spool.close()
+
+
+def test_who_was_stopped_itself_accuses_nobody(tmp_path: Path) -> None:
+    """While it stood still, none of its patience passed: the others had no chance to go on."""
+    folder = tmp_path / "spool"
+    with run_elsewhere(APPENDS_ONCE, str(folder)) as program:
+        assert program.stdout is not None
+        assert program.stdin is not None
+        assert program.stdout.readline() == "opened\n"
+        with FileLock(folder / "commit.lock"):
+            program.stdin.write("\n")
+            program.stdin.flush()
+            wait_until(lambda: f"-> FLOCK  ADVISORY  WRITE {program.pid} " in LOCKS.read_text())
+            program.send_signal(signal.SIGSTOP)
+            stopped_at = time.monotonic()
+            wait_until(lambda: time.monotonic() - stopped_at > USUAL_PATIENCE_SECONDS + 0.5)
+            program.send_signal(signal.SIGCONT)
+            state = psutil.Process(program.pid).status
+            wait_until(lambda: state() == psutil.STATUS_SLEEPING)
+        assert program.wait(60) == 0
+    spool = open_spool(folder)
     assert drain(spool) == [an_event(1)]
     spool.close()
 

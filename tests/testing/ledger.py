@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
@@ -218,8 +218,14 @@ class Ledger:
 
 
 def closing_session(session: Any) -> Any:
-    """Return the session for a `with`, at whose end it is closed."""
-    session.close = session.end
+    """Return the session for a `with`, at whose end it is closed, with nothing in hand."""
+
+    def leave() -> None:
+        with suppress(OSError, BrokerUnavailable):  # it has ended already
+            session.ask("leave")
+        session.end()
+
+    session.close = leave
     return closing(session)
 
 

@@ -155,6 +155,11 @@ class LedgerServer:
             state.position += 1
         return {"ok": True}
 
+    def _leave(self, client: object, place: str) -> Any:
+        del place
+        self._return_leases(client)
+        return {"ok": True}
+
     def _length(self, _client: object, place: str) -> Any:
         return {"length": len(self.places[place])}
 
@@ -179,6 +184,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "join": LedgerServer._join,
     "lease": LedgerServer._lease,
     "acknowledge": LedgerServer._acknowledge,
+    "leave": LedgerServer._leave,
     "length": LedgerServer._length,
     "look": LedgerServer._look,
 }

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Any
 
 from event_brokers import endpoints
+from event_brokers.bell import Bell
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.errors import ConfigurationError, EventBrokersError
 from event_brokers.event import ReceivedEvent
 from event_brokers.log import logger
 from event_brokers.outage import Outage
-from event_brokers.queues.bell import Bell
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
 from event_brokers.signal_handlers import is_from_signal_handler

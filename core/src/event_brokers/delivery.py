@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from event_brokers import watcher
+from event_brokers.bell import Bell
 from event_brokers.condition import Condition, State
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.delivery_thread import DeliveryThread
@@ -23,7 +24,6 @@ from event_brokers.log import dead_letters_logger, logger
 from event_brokers.narrowing import Narrowing
 from event_brokers.outage import Outage
 from event_brokers.plugin_calls import LeftBehind, PluginCalls
-from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import DeadLetter, Queue
 from event_brokers.secret import mask
 from event_brokers.settings import Settings

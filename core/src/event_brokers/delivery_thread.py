@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from event_brokers.bell import Bell
 from event_brokers.plugin_calls import LeftBehind
-from event_brokers.queues.bell import Bell
 
 
 class DeliveryThread:

@@ -6,8 +6,10 @@ may raise, or call any of them again. Each step is one that can be repeated.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import msgspec
 
@@ -24,6 +26,8 @@ from event_brokers.queues.protocol import Counts, DeadLetter, Queue
 from event_brokers.settings import Settings
 from event_brokers.status import Status
 
+_FORK_SECONDS = 1.0  # that a fork waits for another thread that makes a queue
+_POLL_SECONDS = 0.001
 _ENDING_SECONDS = 0.5  # for a delivery that was told to end: to close its connection
 
 
@@ -53,8 +57,9 @@ class Engine:
         # a list, for which of two that start at the same time comes first is clear
         self._running: list[_Running] = []
         self._at_end: list[Status] = []
-        self._use()
+        self._starting: list[int] = []  # the threads that make a queue
         fork.watch(self)
+        self._use()
 
     def append(self, events: Sequence[Event], timeout: float) -> None:
         """Accept all of the events or none; raises as `Queue.append` does."""
@@ -143,6 +148,9 @@ class Engine:
 
     def before_fork(self) -> None:
         """End what must not be copied half done."""
+        deadline = time.monotonic() + _FORK_SECONDS
+        while self._is_starting_elsewhere() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         for running in self._running:
             running.delivery.before_fork()
             running.queue.before_fork()
@@ -156,6 +164,7 @@ class Engine:
     def after_fork_in_child(self) -> None:
         """Begin anew, with nothing in memory, when the child first uses this broker."""
         fork.watch(self)
+        self._starting.clear()
         for running in self._running:
             running.queue.after_fork_in_child()
         if not self._at_end:
@@ -164,15 +173,37 @@ class Engine:
     def _use(self) -> _Running:
         """Return what runs, with a thread that delivers; start it where nothing runs yet."""
         if not self._running:
-            queue = self._new_queue()
-            running = _Running(queue, Delivery(queue, self._settings, self._delays))
-            self._running.append(running)
+            with self._unforked():
+                running = self._make()
             if self._running[0] is not running:
-                queue.close()  # another thread, or a signal handler on this one, was first
+                running.queue.close()  # another thread, or a signal handler on this one, was first
         first = self._running[0]
         if not self._at_end and first.delivery.ensure_running():
             watcher.watch(self)
         return first
+
+    def _make(self) -> _Running:
+        queue = self._new_queue()
+        running = _Running(queue, Delivery(queue, self._settings, self._delays))
+        self._running.append(running)
+        return running
+
+    @contextmanager
+    def _unforked(self) -> Iterator[None]:
+        """Let nobody fork while a queue is made: a child could never open what is half open."""
+        mine = threading.get_ident()
+        try:
+            # each says what it is about to do before it looks at the other: one of them waits
+            self._starting.append(mine)
+            fork.wait_until_over()
+            yield
+        finally:
+            with suppress(ValueError):  # a signal handler has forked, and this is the child
+                self._starting.remove(mine)
+
+    def _is_starting_elsewhere(self) -> bool:
+        mine = threading.get_ident()
+        return any(thread != mine for thread in list(self._starting))
 
     def _end(self, queue: Queue) -> Status:
         queue.shut()
@@ -187,9 +218,9 @@ class Engine:
 
     def _end_unused(self) -> Status:
         """Close in a forked child that never used what its parent has."""
-        queue = self._new_queue()
+        with self._unforked():
+            queue = self._make().queue
         queue.seal()
-        self._running.append(_Running(queue, Delivery(queue, self._settings, self._delays)))
         counts = queue.counts()
         queue.close()
         self._at_end.append(self._status(counts, Condition(State.CLOSED), None))

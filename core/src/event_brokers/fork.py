@@ -13,10 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from event_brokers.bell import Bell
 from event_brokers.log import logger
 from event_brokers.unforeseen import Unforeseen
 
-_LOCK_SECONDS = 2.0  # for another thread that forks at the same time
+_FORK_SECONDS = 2.0  # that anybody waits for another thread that forks
 
 
 class Forked(Protocol):
@@ -39,12 +40,30 @@ class Forked(Protocol):
 _one_at_a_time = threading.RLock()
 _watched: dict[int, weakref.ref[Forked]] = {}
 _told: list[Forked] = []  # of the fork that is under way
+_forking: list[int] = []  # the thread that forks; empty where none does
+_over = Bell()
 
 
 def watch(forked: Forked) -> None:
-    """Tell something of every fork of this process for as long as it lives."""
+    """Tell something of every fork of this process for as long as it lives.
+
+    Call it before there is anything that must not be copied: it waits while another thread forks,
+    which may be too far to tell it.
+    """
     key = id(forked)
     _watched[key] = weakref.ref(forked, lambda _gone: _watched.pop(key, None))
+    wait_until_over()
+
+
+def wait_until_over() -> None:
+    """Wait while another thread forks, but not for ever."""
+    if _is_elsewhere():
+        _over.wait_for(lambda: not _is_elsewhere(), _FORK_SECONDS)
+
+
+def _is_elsewhere() -> bool:
+    mine = threading.get_ident()
+    return any(thread != mine for thread in list(_forking))
 
 
 def _living() -> list[Forked]:
@@ -53,8 +72,10 @@ def _living() -> list[Forked]:
 
 
 def _before() -> None:
-    _one_at_a_time.acquire(timeout=_LOCK_SECONDS)
+    _one_at_a_time.acquire(timeout=_FORK_SECONDS)
     _told.clear()
+    # said before it looks who watches, and they look at this after they are seen: nobody is missed
+    _forking[:] = [threading.get_ident()]
     for forked in _living():
         _told.append(forked)
         forked.before_fork()
@@ -63,16 +84,23 @@ def _before() -> None:
 def _in_parent() -> None:
     for forked in _take_told():
         _call(forked.after_fork_in_parent)
+    _end()
     with suppress(RuntimeError):  # another thread has it, or the wait for it was interrupted
         _one_at_a_time.release()
 
 
 def _in_child() -> None:
-    global _one_at_a_time
-    _one_at_a_time = threading.RLock()
+    global _one_at_a_time, _over
+    _one_at_a_time, _over = threading.RLock(), Bell()
+    _end()
     _watched.clear()
     for forked in _take_told():
         _call(forked.after_fork_in_child)
+
+
+def _end() -> None:
+    _forking.clear()
+    _over.ring()
 
 
 def _take_told() -> list[Forked]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
+from event_brokers.bell import Bell
 from event_brokers.delays import Delays
 from event_brokers.event import Event
 from event_brokers.plugins import Plugin
-from event_brokers.queues.bell import Bell
 
 _FORK_SECONDS = 1.0  # that a fork waits for a plugin that imports its client
 _POLL_SECONDS = 0.001

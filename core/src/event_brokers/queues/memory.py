@@ -16,11 +16,11 @@ from threading import get_ident
 
 import msgspec
 
+from event_brokers.bell import Bell
 from event_brokers.condition import Condition
 from event_brokers.errors import BrokerClosed, QueueFull
 from event_brokers.event import Event
 from event_brokers.log import logger
-from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import Counts, DeadLetter
 
 KEPT_DEAD_LETTERS = 1_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from event_brokers.event import Event
@@ -87,6 +87,22 @@ def headers_of(published: Sequence[Event]) -> dict[str, dict[str, str]]:
         event.id: {name: text for name, text in event.headers.items() if name != "event_id"}
         for event in published
     }
+
+
+def by_folded_name(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers as they are looked up: some brokers, such as HTTP's, fold their names."""
+    return {name.casefold(): text for name, text in headers.items()}
+
+
+def as_large_as(size: int) -> list[Event]:
+    """Return events of a megabyte each that are no larger together.
+
+    Parameters:
+        size: bytes.
+    """
+    events = numbered(size // _MEGABYTE, text="x" * (_MEGABYTE - 300))
+    assert sum(event.size for event in events) <= size
+    return events
 
 
 def without_the_usual() -> dict[str, Event]:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from event_brokers.bell import Bell
 from event_brokers.errors import BrokerClosed, ConfigurationError, QueueFull, SpoolError
 from event_brokers.event import Event
-from event_brokers.queues.bell import Bell
 from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool import room, tables
 from event_brokers.queues.spool.file import PATIENCE_SECONDS, SpoolFile

@@ -7,9 +7,13 @@ one call into C each, and nothing is ever held meanwhile.
 from __future__ import annotations
 
 import _thread
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar, cast
+
+_PIECE_SECONDS = 1.0
+_STOPPED_SECONDS = 1.0  # a wait that lasts so much too long: the process was stopped
 
 _Result = TypeVar("_Result")
 
@@ -49,8 +53,20 @@ class Request(Generic[_Result]):
         self._answered.release()
 
     def wait(self, seconds: float) -> bool:
-        """Return whether it is answered within so many seconds."""
-        return self._answered.acquire(timeout=seconds)
+        """Return whether it is answered within so many seconds.
+
+        A piece of them in which this process was stopped itself does not count: nobody else could
+        go on, as far as it can tell.
+        """
+        left = seconds
+        while True:
+            piece, began = min(left, _PIECE_SECONDS), time.monotonic()
+            if self._answered.acquire(timeout=piece):
+                return True
+            if time.monotonic() - began < piece + _STOPPED_SECONDS:
+                left -= piece
+            if left <= 0:
+                return False
 
     def result(self) -> _Result:
         """Return what the work has returned, or raise what it, or the commit, has raised."""

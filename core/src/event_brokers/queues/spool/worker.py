@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from event_brokers.bell import Bell
 from event_brokers.log import logger
-from event_brokers.queues.bell import Bell
 from event_brokers.queues.spool.request import Inbox, Request
 from event_brokers.wording import name_and_first_line
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from event_brokers.delivery import BATCH_EVENTS
+from event_brokers.delivery import BATCH_BYTES, BATCH_EVENTS
 from event_brokers.event import Event
 from event_brokers.testing import contract, events
 from event_brokers.testing.answers import Answers
@@ -77,10 +77,10 @@ class DeliveryChecks(Answers):
         wanted = events.headers_of(published)
         publish(self, published)
         for found in await_all(self, published):
-            headers = found.arrived.headers or {}
+            headers = events.by_folded_name(found.arrived.headers or {})
             for name, text in wanted[found.event.id].items():
                 hold(
-                    headers.get(name) == text,
+                    headers.get(name.casefold()) == text,
                     f"the header '{name}' has arrived as another one, or not at all",
                     contract.HEADERS,
                 )
@@ -97,6 +97,18 @@ class DeliveryChecks(Answers):
             f"a batch of {count} events has arrived in another order",
             contract.IN_ORDER,
         )
+
+    @check()
+    def test_the_largest_batch_arrives(self) -> None:
+        """A batch of as many bytes as the core hands over at once arrives whole."""
+        published = events.as_large_as(BATCH_BYTES)
+        publish(self, published)
+        for found in await_all(self, published):
+            hold(
+                found.arrived.body == found.event.body,
+                "a body of the largest batch has arrived as another one",
+                contract.BODY,
+            )
 
     @check()
     def test_batches_of_one_connection_arrive_in_order(self) -> None:
