@@ -2,6 +2,7 @@
 
 from .certificates import Certificates
 from .kafka import Kafka
+from .kafka_with_tokens import KafkaWithTokens
 from .mariadb import MariaDB
 from .nats import Nats
 from .ports import free_port
@@ -9,10 +10,12 @@ from .postgresql import PostgreSQL
 from .process import MissingServer, ServerFailed, ServerProcess
 from .rabbitmq import RabbitMQ
 from .redis import Redis
+from .token_server import TokenServer
 
 __all__ = [
     "Certificates",
     "Kafka",
+    "KafkaWithTokens",
     "MariaDB",
     "MissingServer",
     "Nats",
@@ -21,5 +24,6 @@ __all__ = [
     "Redis",
     "ServerFailed",
     "ServerProcess",
+    "TokenServer",
     "free_port",
 ]

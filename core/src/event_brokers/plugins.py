@@ -26,6 +26,9 @@ DISTRIBUTIONS = {
     "kafka": "event-brokers-kafka",
     "sql": "event-brokers-sql",
 }
+# to come, so that whoever has such a section knows what to wait for
+COMING_DISTRIBUTIONS = {"file": "event-brokers-file"}
+_OTHER_NAMES = {"concurrent_kafka": "kafka"}
 
 
 class Plugin:
@@ -156,7 +159,10 @@ def load(type_name: str) -> Plugin:
         PluginError: it is installed and cannot be used.
     """
     wanted = type_name.casefold()
-    claims = [entry for entry in _entry_points() if entry.name.casefold() == wanted]
+    claims = _claims(wanted)
+    if not claims and wanted in _OTHER_NAMES:
+        wanted = _OTHER_NAMES[wanted]
+        claims = _claims(wanted)
     if not claims:
         raise ConfigurationError(_not_found(wanted))
     if len(claims) > 1:
@@ -172,6 +178,10 @@ def installed() -> list[InstalledPlugin]:
     it by a signal notes the signal, as `StopSignals` of the command line does.
     """
     return [_inspect(entry) for entry in sorted(_entry_points(), key=lambda entry: entry.name)]
+
+
+def _claims(wanted: str) -> list[importlib_metadata.EntryPoint]:
+    return [entry for entry in _entry_points() if entry.name.casefold() == wanted]
 
 
 def _entry_points() -> list[importlib_metadata.EntryPoint]:
@@ -193,6 +203,8 @@ def _distribution(entry: importlib_metadata.EntryPoint) -> str:
 def _not_found(wanted: str) -> str:
     if wanted in DISTRIBUTIONS:
         return f"'{wanted}' is not installed; pip install {DISTRIBUTIONS[wanted]}"
+    if wanted in COMING_DISTRIBUTIONS:
+        return f"no plugin serves '{wanted}' yet; {COMING_DISTRIBUTIONS[wanted]} is to"
     present = sorted({entry.name.casefold() for entry in _entry_points()})
     guess = did_you_mean(wanted, [*present, *DISTRIBUTIONS]) or ";"
     return f"no plugin serves '{wanted}'{guess} installed: {', '.join(present) or 'none'}"
