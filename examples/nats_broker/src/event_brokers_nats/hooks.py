@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+from nats.js.api import PubAck
+
 from event_brokers import BrokerUnavailable, Event, ReceivedEvent, RejectedEvents, hookimpl
 from event_brokers.plugin.server import describe, refuse_to_make_again
 from event_brokers_nats.connection import Connection
@@ -43,7 +45,7 @@ def publish(connection: Connection, events: Sequence[Event]) -> None:
     if too_large := [event.id for event in events if size_of(event) > most]:
         raise RejectedEvents(dict.fromkeys(too_large, f"more than max_payload of {most} bytes"))
     answers = connection.run(connection.send(events))
-    failed = {name: each for name, each in answers.items() if isinstance(each, Exception)}
+    failed = {name: each for name, each in answers.items() if not isinstance(each, PubAck)}
     confirmed = answers.keys() - failed
     refused = [name for name, each in failed.items() if getattr(each, "err_code", 0) == TOO_LARGE]
     if refused:

@@ -36,9 +36,8 @@ async def open_client(client: Client, options: NatsOptions, when_lost: Callable[
         when_lost()
 
     def password() -> str:
-        refuse_downgrade(
-            options, context
-        )  # NATS greets in plain text, and says itself what follows
+        # NATS greets in plain text, and says itself whether TLS follows
+        refuse_downgrade(options, context)
         return options.revealed_password or ""
 
     try:
