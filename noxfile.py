@@ -25,6 +25,8 @@ PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"
 NOTICE_VERSIONS = (
     "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/plugins", "tests/spool",
 )  # fmt: skip
+# comes as source alone, which wants the headers of Kerberos
+WITHOUT_WHEELS = {"gssapi"}
 # it wants SQLAlchemy 2, and Rasa 1.4
 NOT_BESIDE_RASA = Path("plugins/sql_broker")
 
@@ -164,7 +166,7 @@ def _clients(folder: Path) -> Iterator[str]:
     groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
     for text in (text for group in groups for text in group):
         need = Requirement(text)
-        if not need.name.startswith("event-brokers"):
+        if not need.name.startswith("event-brokers") and need.name not in WITHOUT_WHEELS:
             extras = f"[{','.join(sorted(need.extras))}]" if need.extras else ""
             yield need.name + extras
 

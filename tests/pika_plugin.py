@@ -26,8 +26,14 @@ def an_event(number: int = 0, size: int = 0) -> Event:
     )
 
 
-def plain(server: RabbitMQ, name: str | list[str], **given: Any) -> PikaOptions:
-    """Return options for the listener without TLS."""
+def plain(server: RabbitMQ, name: str | list[str] | None = None, **given: Any) -> PikaOptions:
+    """Return options for the listener without TLS.
+
+    Parameters:
+        server: where to.
+        name: the option `queue`.
+        given: further options.
+    """
     options: dict[str, Any] = {
         "url": SecretUrl(server.host),
         "port": server.port,
@@ -128,7 +134,7 @@ def what_is_wrong(
 
 def open_connection(options: PikaOptions) -> Connection:
     """Open the connection that publishes, without a look at the queues before."""
-    return Connection(options, set())
+    return Connection(options, set(), [])
 
 
 def refusals(options: PikaOptions) -> set[str]:

@@ -98,7 +98,7 @@ def test_a_refused_port_is_named(commands: Commands, kind: str) -> None:
     [
         ({"type": "kafak"}, "did you mean 'kafka'?"),
         ({"type": "redis"}, "no plugin"),
-        ({"type": "kafka", "url": "x", "topics": ["a"]}, "Rasa Pro"),
+        ({"type": "kafka", "url": "x", "anonymization_topics": ["a"]}, "Rasa Pro"),
         ({"type": "kafka"}, "url"),
         ({"type": "pika", "port": "many"}, "port"),
     ],

@@ -19,7 +19,7 @@ def test_every_option_is_listed_with_type_default_and_meaning(commands: Commands
     assert {"file", "kafka", "pika", "sql"} <= plugins.keys()
     assert plugins["kafka"]["distribution"] == "event-brokers-kafka"
     options = {option["name"]: option for option in plugins["pika"]["options"]}
-    assert options["queue"]["default"] == "rasa_core_events"
+    assert options["declare"]["default"] == "true"
     everything = [option for plugin in plugins.values() for option in plugin["options"]]
     for option in [*everything, *document["delivery"]]:
         assert option["type"]

@@ -125,11 +125,8 @@ def test_type_may_be_left_out_as_in_rasa(tmp_path: Path) -> None:
             "endpoints.yml:2: event_broker.topic: 1.5 is not text; put it in quotes",
         ),
         (
-            "event_broker:\n  topic: t\n  password: 7777\n",
-            (
-                "endpoints.yml:3: event_broker.password: "
-                "the value is not text (secret); put it in quotes"
-            ),
+            "event_broker:\n  topic: t\n  password: {a: 7777}\n",
+            "endpoints.yml:3: event_broker.password: the value is not text (secret)",
         ),
         (
             "event_broker:\n  topic: t\n  queues: {a: b}\n",
@@ -190,9 +187,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, text: str, expected: str) -> 
     assert sentence(tmp_path, text) == expected
 
 
-@pytest.mark.parametrize(
-    "key", ["topics", "anonymization_topics", "anonymization_queues", "stream_pii"]
-)
+@pytest.mark.parametrize("key", ["anonymization_topics", "anonymization_queues", "stream_pii"])
 def test_what_only_rasa_pro_knows_is_refused(tmp_path: Path, key: str) -> None:
     """With these keys ignored personal data would flow, so they are never ignored."""
     said = sentence(tmp_path, f"event_broker:\n  topic: t\n  {key}: []\n")

@@ -74,16 +74,16 @@ def plugin_with(options_class: Any) -> Plugin:
         (Annotated[int, Meta(ge=5, le=9, multiple_of=5)],
          "a whole number from 5 to 9 that is a multiple of 5", 5, 6),
         (str, "text", "x", 1.5),
-        (Annotated[str, Meta(min_length=1)], "text of 1 character or more", "x", ""),
+        (Annotated[str, Meta(min_length=1)], "text of 1 character or more", "x", 5),
         (Annotated[str, Meta(max_length=2)], "text of 2 characters or less", "xx", "xxx"),
         (Annotated[str, Meta(min_length=2, max_length=2)], "text of 2 characters", "xx", "x"),
-        (Annotated[str, Meta(min_length=1, max_length=2)], "text of 1 to 2 characters", "x", ""),
+        (Annotated[str, Meta(min_length=1, max_length=2)], "text of 1 to 2 characters", "x", 5),
         (Annotated[str, Meta(pattern="^a+$")], "text that matches ^a+$", "aa", "b"),
         (bytes, "base64 text", "eA==", 5),
         (Literal["A", "B"], "one of A, B", "a", "c"),
         (Literal[1, 2], "one of 1, 2", 1, 3),
         (Colour, "one of red, blue", "RED", "green"),
-        (Secret, "text (secret)", "x", 5),
+        (Secret, "text (secret)", "x", 5.0),
         (SecretUrl, "text", "x", 5),
         (list[str], "a list of text", ["x"], "x"),
         (Annotated[list[str], Meta(min_length=1)], "a list of text, 1 or more of them", ["x"], []),
@@ -91,7 +91,7 @@ def plugin_with(options_class: Any) -> Plugin:
          "a list of a whole number, 1 to 2 of them", [1], [1, 2, 3]),
         (list[Annotated[str, Meta(min_length=1)]], "a list of text of 1 character or more",
          ["x"], [""]),
-        (list[Secret], "a list of text (secret)", ["x"], [5]),
+        (list[Secret], "a list of text (secret)", ["x"], [True]),
         (set[int], "a list of a whole number", [1], ["x"]),
         (tuple[str, ...], "a list of text", ["x"], [1]),
         (tuple[str, int], "a list of text, a whole number, in this order", ["x", 1], [1, "x"]),
@@ -206,6 +206,10 @@ INSIDE = "; write the bounds inside: Annotated[int, Meta(ge=1)] | None"
         (options_with(int, synonyms=5), "AttributeError: "),
         (options_with(int, place=("valeu",)), "place: no option 'valeu'; did you mean 'value'?"),
         (options_with(int, place="value"), "place: no option 'v'"),
+        (options_with(int, may_be_empty=("valeu",)),
+         "may_be_empty and refuses_empty: no option 'valeu'; did you mean 'value'?"),
+        (options_with(int, refuses_empty={"valeu": None}),
+         "may_be_empty and refuses_empty: no option 'valeu'; did you mean 'value'?"),
         (options_with(Secret | None, place=("value",)), "place: 'value' is a secret; take it out"),
         (options_with(list[Secret], place=("value",)), "place: 'value' is a secret; take it out"),
     ],
@@ -237,3 +241,70 @@ class WithSynonyms(Options, frozen=True, kw_only=True):
 def test_a_sound_class_stays_as_it_is() -> None:
     """With synonyms and a place."""
     assert plugin_with(WithSynonyms).options_class is WithSynonyms
+
+
+class Login(Options, frozen=True, kw_only=True):
+    """Options that say of each what empty text means."""
+
+    synonyms: ClassVar[Mapping[str, str]] = {"pass": "password"}
+    may_be_empty: ClassVar[tuple[str, ...]] = ("prefix",)
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {"password": "user", "mode": None}
+
+    user: str | None = None
+    password: Secret | None = None
+    mode: str = "strict"
+    prefix: str = "events"
+    colours: list[Secret] | None = None
+
+    def warnings(self) -> list[str]:
+        """Return one of an option, and one of all."""
+        about_all = ["the login is not used"] if self.mode == "open" else []
+        return [*(["password: is not used"] if self.mode == "open" and self.password else []),
+                *about_all]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("section", "wanted"),
+    [
+        ({"user": "", "password": ""}, {}),
+        ({"user": "", "password": "p"}, {"password": Secret("p")}),
+        ({"user": "u"}, {"user": "u"}),
+        ({"prefix": ""}, {"prefix": ""}),
+        ({"pass": "", "password": "p"}, {"password": Secret("p")}),
+        ({"password": 10**30}, {"password": Secret("1" + "0" * 30)}),
+        ({"colours": [1, "2"]}, {"colours": [Secret("1"), Secret("2")]}),
+    ],
+)
+def test_empty_text_and_numbers_mean_what_the_class_says(
+    section: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    """Not given, a value of its own, or the digits of a secret."""
+    assert read_options(from_mapping(section), Login) == Login(**wanted)
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ({"user": "u", "pass": ""}, "pass: is empty, and 'user' is given; give both or none"),
+        ({"mode": ""}, "mode: is empty; give it a value, or take it out"),
+        ({"password": 1.5}, "password: the value is not text (secret); put it in quotes"),
+        ({"password": False}, "password: the value is not text (secret); put it in quotes"),
+        ({"colours": [None]}, "colours: the value is not a list of text (secret)"),
+        ({"password": 10**5000}, "password: the value is not text (secret); put it in quotes"),
+    ],
+)
+def test_empty_text_that_a_class_refuses_is_named(section: dict[str, Any], sentence: str) -> None:
+    """By the name that was written, and no secret is shown."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_options(from_mapping(section), Login)
+    assert str(caught.value) == f"event_broker.{sentence}"
+
+
+def test_warnings_of_a_class_are_logged_where_the_option_stands(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Under the name that was written; one about no option is about the section."""
+    read_options(from_mapping({"mode": "open", "pass": "p"}), Login)
+    assert caplog.messages == [
+        "event_broker.pass: is not used", "event_broker: the login is not used",
+    ]  # fmt: skip

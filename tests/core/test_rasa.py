@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import logging
 import re
@@ -11,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,8 @@ from event_brokers.plugins import Plugin
 from event_brokers.queues.spool import Spool
 from event_brokers.rasa import RasaEventBroker
 from event_brokers.rasa import broker as rasa_broker
-from event_brokers.rasa.section import TYPE as RASA_TYPE
 from event_brokers.testing import MemoryBroker
+from rasas_loader import RASA_TYPE, loaded
 from waiting import wait_until
 
 EVENTS = [
@@ -45,48 +44,6 @@ EVENTS = [
     .read_text(encoding="utf-8")
     .splitlines()
 ]
-
-
-class EndpointConfig:
-    """What Rasa 3.6.21 makes of a section; the constructor of rasa/utils/endpoints.py."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - as there
-        self,
-        url: str | None = None,
-        params: dict[str, Any] | None = None,
-        headers: dict[str, Any] | None = None,
-        basic_auth: dict[str, str] | None = None,
-        token: str | None = None,
-        token_name: str = "token",
-        cafile: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self.url = url
-        self.params = params or {}
-        self.headers = headers or {}
-        self.basic_auth = basic_auth or {}
-        self.token = token
-        self.token_name = token_name
-        self.type = kwargs.pop("store_type", kwargs.pop("type", None))
-        self.cafile = cafile
-        self.kwargs = kwargs
-
-
-async def create(broker_config: EndpointConfig) -> Any:
-    """Do as `_load_from_module_name_in_endpoint_config` of rasa/core/brokers/broker.py."""
-    try:
-        module_name, _, class_name = broker_config.type.rpartition(".")
-        event_broker_class: Any = getattr(importlib.import_module(module_name), class_name, None)
-        if event_broker_class is None:
-            raise ImportError(f"Cannot retrieve class from path {broker_config.type}.")
-        return await event_broker_class.from_endpoint_config(broker_config)
-    except (AttributeError, ImportError):
-        return None  # "Not using any event broker"
-
-
-def loaded(section: Mapping[str, Any]) -> Any:
-    """Return the broker that Rasa has for a section, without the type; None where it has none."""
-    return asyncio.run(create(EndpointConfig(**{"type": RASA_TYPE, **section})))
 
 
 def stream(broker: RasaEventBroker, events: Sequence[dict[str, Any]]) -> None:
@@ -233,8 +190,8 @@ def test_what_rasa_makes_of_the_options_is_undone(
             "event_broker.broker.type: no plugin serves 'pikka'; did you mean 'pika'? installed: ",
         ),
         (
-            {"broker_type": "pika", "cafile": "ca.pem"},
-            "event_broker.cafile: unknown option of 'pika'",
+            {"broker_type": "pika", "ca_file": "ca.pem"},
+            "event_broker.ca_file: unknown option of 'pika'; did you mean 'ssl_cafile'?",
         ),
     ],
 )
@@ -429,10 +386,10 @@ def test_an_unforeseen_error_raises_nothing_and_shows_no_event(
     """Whatever it is: the conversation goes on, and the log holds no body."""
     broker = RasaEventBroker(MemoryBroker().settings())
 
-    def fail(event: Mapping[str, Any]) -> str:
-        raise RuntimeError(f"cannot start a thread for {event}")
+    def fail(events: Sequence[Event]) -> None:
+        raise RuntimeError(f"cannot start a thread for {events[0].body!r}")
 
-    monkeypatch.setattr(broker._entrance, "publish", fail)
+    monkeypatch.setattr(broker._entrance, "accept", fail)
     broker.publish({"text": "canary"})
     assert caplog.messages == [
         "memory: the event broker refuses events, and they are lost: RuntimeError"

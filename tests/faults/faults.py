@@ -144,6 +144,15 @@ def exchange_deleted(scene: Scene) -> Iterator[None]:
         connection.channel().exchange_declare(scene.name, "fanout", durable=True)
 
 
+@contextmanager
+def queue_unbound(scene: Scene) -> Iterator[None]:
+    """An administrator takes the queue from its exchange; it is bound again at the next connect."""
+    with scene.server(RabbitMQ).connection() as connection:
+        connection.channel().queue_unbind(scene.name, scene.name, "")
+    scene.running.burst()
+    yield
+
+
 def behind_an_exchange(scene: Scene) -> dict[str, Any]:
     """Return the options that lead to the queue through an exchange of the same name."""
     return {"exchange_name": scene.name}
@@ -342,6 +351,10 @@ FAULTS = (
     Fault("memory alarm", memory_alarm, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("queue deleted", queue_deleted, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("exchange deleted", exchange_deleted, ("rabbitmq",), section=behind_an_exchange),
+    Fault(
+        "queue unbound", queue_unbound, ("rabbitmq",), in_short=("rabbitmq",),
+        section=behind_an_exchange,
+    ),
     Fault("queue of another type", queue_of_another_type, ("rabbitmq",)),
     Fault("queue full, reject-publish", queue_full, ("rabbitmq",), in_short=("rabbitmq",)),
     Fault("topic deleted", topic_deleted, ("kafka",)),

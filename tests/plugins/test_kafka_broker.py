@@ -30,6 +30,7 @@ from kafka.admin import (
     ResourceType,
 )
 from kafka.errors import InvalidRecordError, KafkaError
+from msgspec import structs
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
 from event_brokers.plugin.network import Address
@@ -563,7 +564,13 @@ def test_check_says_what_it_found_and_makes_nothing(kafka: Kafka, name: str) -> 
             f"topic '{name}' is missing; it is made at the first connect, "
             "if the broker makes topics by itself (auto.create.topics.enable)"
         ),
+        (
+            f"events go to topic '{name}', key = sender_id (no key is Rasa's default), "
+            "client_id = event-brokers (rdkafka is Rasa's default)"
+        ),
     ]
+    as_in_rasa = structs.replace(options, partition_by_sender=False, client_id="rdkafka")
+    assert check(as_in_rasa)[-1] == f"events go to topic '{name}', no key, client_id = rdkafka"
     assert name not in topics(kafka)
     make_topic(kafka, name)
     assert check(options)[1] == f"topic '{name}' found, 1 partition"

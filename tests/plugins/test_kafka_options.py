@@ -71,7 +71,8 @@ def test_an_address_given_twice_is_asked_once() -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("", "event_broker.url: no host; give host, host:port or a list of these"),
+        ("", "event_broker.url: is empty; 'kafka' needs it"),
+        (",", "event_broker.url: no host; give host, host:port or a list of these"),
         ([], "event_broker.url: no host; give host, host:port or a list of these"),
         ("localhost:0", "event_broker.url: 'localhost:0' has no port from 1 to 65535"),
         ("localhost:70000", "event_broker.url: 'localhost:70000' has no port from 1 to 65535"),
@@ -160,10 +161,21 @@ def test_a_tls_option_beside_a_login_without_tls_is_refused() -> None:
     ("options", "sentence"),
     [
         (
-            {"security_protocol": "SSL", "sasl_username": "alice"},
+            {"security_protocol": ""},
             (
-                "event_broker.sasl_username: has no effect with security_protocol SSL; "
-                "give security_protocol SASL_SSL, or take sasl_username out"
+                "event_broker.security_protocol: '' is not one of "
+                "PLAINTEXT, SASL_PLAINTEXT, SASL_SSL, SSL"
+            ),
+        ),
+        (
+            {"sasl_username": "alice", "sasl_password": ""},
+            "event_broker.sasl_password: is empty, and 'sasl_username' is given; give both or none",
+        ),
+        (
+            {"sasl_plain_username": "alice", "sasl_plain_password": ""},
+            (
+                "event_broker.sasl_plain_password: is empty, and 'sasl_username' is given; "
+                "give both or none"
             ),
         ),
         (
@@ -242,6 +254,23 @@ def test_a_codec_without_its_package_is_refused(
 def test_two_codecs_need_no_package(codec: str) -> None:
     """None and gzip always work."""
     assert read(compression_type=codec).compression_type == codec
+
+
+@pytest.mark.parametrize(
+    ("protocol", "instead"),
+    [("PLAINTEXT", "SASL_PLAINTEXT or SASL_SSL"), ("SSL", "SASL_SSL")],
+)
+def test_a_login_beside_a_protocol_without_one_is_warned_of(
+    protocol: str, instead: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the default files of Rasa's Helm chart have it; and the password is not shown."""
+    options = read(security_protocol=protocol, sasl_username="alice", sasl_password="hunter2")
+    assert not options.uses_sasl
+    assert caplog.messages == [
+        f"event_broker.{name}: has no effect with security_protocol {protocol}; "
+        f"give security_protocol {instead}, or take {name} out"
+        for name in ("sasl_username", "sasl_password")
+    ]
 
 
 def test_rasas_queue_size_is_accepted_with_a_word(caplog: pytest.LogCaptureFixture) -> None:

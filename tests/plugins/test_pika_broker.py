@@ -373,13 +373,21 @@ def test_check_says_what_it_found_and_makes_nothing(rabbitmq: RabbitMQ, name: st
     assert check(options) == [
         f"connected to {place} as 'rasa', virtual host '/', TLS with hostname check",
         f"queue '{name}' is missing; it is made at the first connect",
+        (
+            f"events go to queue '{name}' alone, through the default exchange; Rasa 3 passes over "
+            "'queue', its default is exchange 'rasa-exchange' and queue 'rasa_core_events'"
+        ),
     ]
-    several = plain(rabbitmq, [name, f"{name}-2"], exchange_name=f"{name}-x")
+    several = plain(rabbitmq, queues=[name, f"{name}-2"], exchange_name=f"{name}-x")
+    where_to = (
+        f"events go to exchange '{name}-x', and from there to every bound queue, as with Rasa 3"
+    )
     assert check(several) == [
         f"connected to 127.0.0.1:{rabbitmq.port} as 'rasa', virtual host '/', without TLS",
         f"queue '{name}' is missing; it is made at the first connect",
         f"queue '{name}-2' is missing; it is made at the first connect",
         f"exchange '{name}-x' is missing; it is made at the first connect",
+        where_to,
     ]
     assert not exists(rabbitmq, "queue", name)
     assert not exists(rabbitmq, "exchange", f"{name}-x")
@@ -389,6 +397,7 @@ def test_check_says_what_it_found_and_makes_nothing(rabbitmq: RabbitMQ, name: st
         f"queue '{name}' found",
         f"queue '{name}-2' found",
         f"exchange '{name}-x' found",
+        where_to,
     ]
 
 

@@ -150,7 +150,6 @@ FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("", f"no host; {FORM}"),
         ("amqp://", f"no host; {FORM}"),
         ("amqp://u:hunter2@:1", f"no host; {FORM}"),
         ("localhost:0", f"host or port cannot be read; {FORM}"),
@@ -166,7 +165,40 @@ FORM = "give host, host:port or amqp(s)://user:password@host:port/vhost"
         ),
         (
             "amqps://h?cacertfile=ca.pem",
-            "a query has no effect; give options such as heartbeat and ssl_cafile instead",
+            "the parameter 'cacertfile' has no effect; write cafile",
+        ),
+        (
+            "amqps://h?no_verify_ssl=1",
+            (
+                "the parameter 'no_verify_ssl' has no effect; TLS is always verified; give "
+                "cafile, or ssl_check_hostname: false for a certificate of another host"
+            ),
+        ),
+        (
+            "amqps://h?channel_max=2",
+            (
+                "the parameter 'channel_max' is not known; those that have an effect are "
+                "heartbeat, cafile, certfile, keyfile"
+            ),
+        ),
+        (
+            "amqps://h?hunter-2",
+            (
+                "the parameter of the url is not known; those that have an effect are heartbeat, "
+                "cafile, certfile, keyfile"
+            ),
+        ),
+        ("amqp://h?heartbeat=soon", "heartbeat is not a whole number from 0 to 65535"),
+        ("amqp://h?heartbeat=65536", "heartbeat is not a whole number from 0 to 65535"),
+        ("amqps://h?cafile=a&cafile=b", "the parameter 'cafile' is given twice; take one out"),
+        (
+            "amqp://h?cafile=ca.pem",
+            "files of TLS have no effect with amqp://; write amqps://",
+        ),
+        ("amqps://h#hunter2", "what stands behind '#' has no effect; take it out"),
+        (
+            "h?heartbeat=5",
+            "only a URL has more than host:port; begin it with amqp:// or amqps://",
         ),
         (
             "u:hunter2@h",
@@ -183,10 +215,19 @@ def test_an_unusable_url_is_refused_in_words(url: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("options", "queues", "exchange"),
     [
-        ({}, ["rasa_core_events"], ""),
+        ({}, ["rasa_core_events"], "rasa-exchange"),
         ({"queue": "a"}, ["a"], ""),
-        ({"queues": "a"}, ["a"], ""),
-        ({"queues": ["a"]}, ["a"], ""),
+        ({"queue": ["a"]}, ["a"], ""),
+        ({"queue": "a", "queues": "", "exchange_name": None}, ["a"], ""),
+        ({"queues": []}, ["rasa_core_events"], "rasa-exchange"),
+        ({"queues": [], "queue": "a"}, ["a"], ""),
+        ({"queues": "a"}, ["a"], "rasa-exchange"),
+        ({"queues": ["a"]}, ["a"], "rasa-exchange"),
+        ({"queues": "a", "exchange_name": "x"}, ["a"], "x"),
+        ({"queues": "a", "exchange_name": ""}, ["a"], ""),
+        ({"exchange_name": ""}, ["rasa_core_events"], ""),
+        ({"queue": "a", "exchange_name": ""}, ["a"], ""),
+        ({"queue": "a", "queues": ["b"]}, ["b"], "rasa-exchange"),
         ({"queue": ["a", "b", "a"]}, ["a", "b"], "rasa-exchange"),
         ({"queues": ["a", "b"], "exchange_name": "x"}, ["a", "b"], "x"),
         ({"queues": ("a", "b")}, ["a", "b"], "rasa-exchange"),
@@ -194,14 +235,76 @@ def test_an_unusable_url_is_refused_in_words(url: str, sentence: str) -> None:
     ],
 )
 def test_queues_and_exchange(options: dict[str, Any], queues: list[str], exchange: str) -> None:
-    """One queue needs no exchange; several, or an exchange that is named, have one as in Rasa."""
+    """`queues` go to the exchange, as in Rasa 3; `queue` alone, as in Rasa Core, needs none."""
     found = read(**options)
-    assert (found.queues, found.exchange) == (queues, exchange)
+    assert (found.queue_names, found.exchange) == (queues, exchange)
+
+
+def test_several_queues_need_an_exchange() -> None:
+    """Through the default exchange an event would come into one of them alone."""
+    assert refusal(queues=["a", "b"], exchange_name="") == (
+        "event_broker.exchange_name: is empty, and without an exchange an event goes into one "
+        "queue alone; name an exchange, or one queue"
+    )
+
+
+def test_queues_win_over_queue_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    """As in Rasa 3, where `queue` is no option; whoever wrote both reads it once."""
+    read(queue="a", queues="b")
+    assert caplog.messages == [
+        "event_broker.queue: has no effect beside queues, and Rasa 3 passes over it, too"
+    ]
+
+
+@pytest.mark.parametrize("given", [{"queue": "a"}, {"queues": "a"}, {}, {"queue": ""}])
+def test_one_of_both_needs_no_word(given: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Each is right by itself."""
+    read(**given)
+    assert caplog.messages == []
+
+
+def test_parameters_of_the_url_are_those_that_rasas_client_reads(files: Certificates) -> None:
+    """aiormq 6 takes certificates and heartbeat from there; so does a file that was made for it."""
+    url = (
+        f"amqps://u:p@h:1/v?cafile={files.ca}&certfile={files.client_certificate}"
+        f"&keyfile={files.client_key}&heartbeat=7"
+    )
+    options = read(url=url)
+    found = make_parameters(options)
+    assert (found.host, found.port, found.virtual_host, found.heartbeat) == ("h", 1, "v", 7)
+    tls = server.find_server(options).tls
+    assert tls is not None
+    assert (tls.ssl_cafile, tls.ssl_certfile, tls.ssl_keyfile) == (
+        str(files.ca), str(files.client_certificate), str(files.client_key),
+    )  # fmt: skip
+    assert make_parameters(read(url="amqps://h?heartbeat=0&cafile=")).heartbeat == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "url", "value", "sentence"),
+    [
+        ("heartbeat", "amqp://h?heartbeat=5", 6, "6, but the url says 5; give one"),
+        ("ssl_cafile", "amqps://h?cafile=a", "b", "'b', but the url says 'a'; give one"),
+        (
+            "ssl_keyfile",
+            "amqps://h?keyfile=k",
+            None,
+            "has no effect without ssl_certfile; give both",
+        ),
+    ],
+)
+def test_a_parameter_and_an_option_say_the_same_or_are_refused(
+    option: str, url: str, value: Any, sentence: str
+) -> None:
+    """Nobody has to know which would win, and half a certificate is a mistake there, too."""
+    assert refusal(url=url, **{option: value}) == f"event_broker.{option}: {sentence}"
 
 
 def test_a_spool_remembers_where_events_go_and_no_secret() -> None:
     """The server, the virtual host, the exchange and the queues; not who signs in."""
-    assert PikaOptions.place == ("url", "port", "virtual_host", "exchange_name", "queue")
+    assert PikaOptions.place == (
+        "url", "port", "virtual_host", "exchange_name", "queues", "queue",
+    )  # fmt: skip
     options = read(url="amqp://u:canary@h/v", queues=["a", "b"])
     shown = [repr(getattr(options, name)) for name in PikaOptions.place]
     assert "canary" not in " ".join(shown)
@@ -240,8 +343,8 @@ def test_arguments_of_queues_keep_the_types_they_are_written_with() -> None:
             "event_broker.queue_arguments: has no effect with declare: false; take one out",
         ),
         (
-            {"queue_type": "quorum", "declare": "no"},
-            "event_broker.declare: 'no' is not true or false",
+            {"queue_type": "quorum", "declare": "never"},
+            "event_broker.declare: 'never' is not true or false",
         ),
         (
             {"queue_type": "quorum", "declare": "false"},
@@ -254,13 +357,16 @@ def test_what_cannot_be_made_is_refused_in_words(options: dict[str, Any], senten
     assert refusal(**options) == sentence
 
 
-@pytest.mark.parametrize("queue", ["", [], [""], ["a", ""]])
-def test_an_empty_queue_is_refused(queue: Any) -> None:
+@pytest.mark.parametrize(
+    ("option", "queue"),
+    [("queue", []), ("queue", [""]), ("queue", ["a", ""]), ("queues", [""]), ("queues", ["a", ""])],
+)
+def test_an_empty_queue_is_refused(option: str, queue: Any) -> None:
     """No event is sent to a queue without a name."""
-    assert refusal(queues=queue) == "event_broker.queues: is empty; name a queue"
+    assert refusal(**{option: queue}) == f"event_broker.{option}: is empty; name a queue"
 
 
-@pytest.mark.parametrize("option", ["queue", "exchange_name"])
+@pytest.mark.parametrize("option", ["queue", "queues", "exchange_name"])
 def test_a_name_that_amqp_cannot_carry_is_refused(option: str) -> None:
     """A short string has 255 bytes at most."""
     assert refusal(**{option: "ü" * 128}) == (

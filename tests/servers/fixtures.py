@@ -15,7 +15,16 @@ from typing import TypeVar
 
 import pytest
 
-from . import Certificates, Kafka, MariaDB, PostgreSQL, RabbitMQ, ServerProcess
+from . import (
+    Certificates,
+    Kafka,
+    KafkaWithTokens,
+    MariaDB,
+    PostgreSQL,
+    RabbitMQ,
+    ServerProcess,
+    TokenServer,
+)
 
 Server = TypeVar("Server", bound=ServerProcess)
 
@@ -72,6 +81,18 @@ def kafka_without_automatic_topics(certificates: Certificates) -> Iterator[Kafka
     """A second Kafka for the whole session, in which topics do not appear by themselves."""
     with started(Kafka(certificates, automatic_topics=False)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_with_tokens(
+    certificates: Certificates,
+) -> Iterator[tuple[KafkaWithTokens, TokenServer]]:
+    """A Kafka for the whole session that takes tokens, and the server that gives them."""
+    with (
+        TokenServer(certificates) as tokens,
+        started(KafkaWithTokens(certificates, tokens)) as server,
+    ):
+        yield server, tokens
 
 
 @pytest.fixture(scope="session")

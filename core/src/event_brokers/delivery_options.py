@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -13,6 +14,9 @@ MAX_PENDING = 100_000  # in memory, where nothing else is said
 
 class DeliveryOptions(Options, frozen=True, kw_only=True):
     """The `delivery` section, the same for every type."""
+
+    # an empty one would be a queue in memory, which ends with the process
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {"spool": None}
 
     spool: Annotated[
         str | None,

@@ -88,6 +88,17 @@ def choices(annotation: inspect.Type) -> list[Any]:
             return []
 
 
+def takes_bool(annotation: inspect.Type) -> bool:
+    """Return whether true and false may be written for a type."""
+    match annotation:
+        case inspect.Metadata(type=inner):
+            return takes_bool(inner)
+        case inspect.UnionType(types=types):
+            return any(map(takes_bool, types))
+        case _:
+            return isinstance(annotation, inspect.BoolType)
+
+
 def secret_types(annotation: Any) -> list[type[Secret]]:
     """Return the kinds of Secret that a type holds anywhere inside."""
     if isinstance(annotation, type) and issubclass(annotation, Secret):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import ClassVar
 
@@ -28,13 +28,28 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         synonyms: other name -> option, for example `{"host": "url"}`.
         superseded: option that is accepted without effect -> the sentence logged as a warning.
+        may_be_empty: options for which empty text is a value; for all others it counts as not
+            given, as an environment variable without content leaves it.
+        refuses_empty: option that is refused where it is empty -> the option beside which it is;
+            None for always. For what would take protection away in silence: a password, whose
+            user is given.
         place: names of the options that say where events go; a spool remembers them, and its
             events never go elsewhere unnoticed. Never a secret.
     """
 
     synonyms: ClassVar[Mapping[str, str]] = {}
     superseded: ClassVar[Mapping[str, str]] = {}
+    may_be_empty: ClassVar[Sequence[str]] = ()
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {}
     place: ClassVar[tuple[str, ...]] = ()
+
+    def warnings(self) -> Iterable[str]:
+        """Return what has no effect although it is given, each "option: a clause"; for subclasses.
+
+        Each is logged when the options are read from a section. What is wrong, and would cost
+        protection, is for `__post_init__` to refuse.
+        """
+        return ()
 
     def __repr__(self) -> str:
         # a mapping, such as a URL's query, may hold a password under its name
@@ -83,6 +98,8 @@ def refuse_unsound(options: type[Options]) -> None:
         _refuse_default_that_fails(field)
     for name, option in options.synonyms.items():
         _refuse_unknown(f"synonyms: '{name}'", option, fields)
+    for option in (*options.may_be_empty, *options.refuses_empty):
+        _refuse_unknown("may_be_empty and refuses_empty", option, fields)
     for option in options.place:
         _refuse_unknown("place", option, fields)
         if any(not issubclass(kind, SecretUrl) for kind in secret_types(fields[option].type)):

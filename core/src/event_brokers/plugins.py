@@ -27,6 +27,9 @@ DISTRIBUTIONS = {
     "kafka": "event-brokers-kafka",
     "sql": "event-brokers-sql",
 }
+# to come, so that whoever has such a section knows what to wait for
+COMING_DISTRIBUTIONS = {"file": "event-brokers-file"}
+_OTHER_NAMES = {"concurrent_kafka": "kafka"}
 
 
 class Plugin:
@@ -166,7 +169,10 @@ def load(type_name: str) -> Plugin:
         PluginError: it is installed and cannot be used.
     """
     wanted = type_name.casefold()
-    claims = [each for each in registrations(GROUP) if each.name.casefold() == wanted]
+    claims = _claims(wanted)
+    if not claims and wanted in _OTHER_NAMES:
+        wanted = _OTHER_NAMES[wanted]
+        claims = _claims(wanted)
     if not claims:
         raise ConfigurationError(_not_found(wanted))
     if len(claims) > 1:
@@ -188,9 +194,15 @@ def installed() -> list[InstalledPlugin]:
     return [*itertools.chain.from_iterable(found), *lost]
 
 
+def _claims(wanted: str) -> list[Registration]:
+    return [each for each in registrations(GROUP) if each.name.casefold() == wanted]
+
+
 def _not_found(wanted: str) -> str:
     if wanted in DISTRIBUTIONS:
         return f"'{wanted}' is not installed; pip install {DISTRIBUTIONS[wanted]}"
+    if wanted in COMING_DISTRIBUTIONS:
+        return f"no plugin serves '{wanted}' yet; {COMING_DISTRIBUTIONS[wanted]} is to"
     present = sorted({each.name.casefold() for each in registrations(GROUP)})
     guess = did_you_mean(wanted, [*present, *DISTRIBUTIONS]) or ";"
     lost = "".join(f"; {name}: {problem}" for name, problem in unreadable())

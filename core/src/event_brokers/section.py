@@ -14,6 +14,7 @@ from event_brokers.errors import ConfigurationError
 from event_brokers.wording import line_of
 
 EVENT_BROKER = "event_broker"
+DEFAULT_TYPE = "pika"  # of a section that was written before there were others
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
 
 _Path = tuple[str, ...]
@@ -24,6 +25,8 @@ class Section(msgspec.Struct, frozen=True):
 
     Attributes:
         values: option name -> value, with environment variables replaced.
+        texts: option name -> the same as it stands in the file, each scalar as its own text: a
+            number with its leading zeros. Variables are not replaced; empty where there is no file.
         file: the file's name; empty where the section did not come from a file.
         lines: path of an option inside the section -> its line in the file, from 1.
         name: of the section.
@@ -32,6 +35,7 @@ class Section(msgspec.Struct, frozen=True):
     """
 
     values: dict[str, Any]
+    texts: dict[str, Any] = {}
     file: str = ""
     lines: dict[_Path, int] = {}
     name: str = EVENT_BROKER
@@ -42,6 +46,13 @@ class Section(msgspec.Struct, frozen=True):
         """Return "endpoints.yml:3: event_broker.port" for an option of the section."""
         whole = (*self.within, *path)
         return f"{line_of(self.file, self.lines.get(whole))}{'.'.join((self.name, *whole))}"
+
+    def text(self, *path: str) -> Any:
+        """Return an option as it stands in the file, see `texts`; None where there is no file."""
+        found: Any = self.texts
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
 
     def error(self, text: str, *path: str) -> ConfigurationError:
         """Return the error that names an option, where it stands, and what is wrong with it."""
@@ -57,7 +68,13 @@ class Section(msgspec.Struct, frozen=True):
         Raises:
             ConfigurationError: a key is not text.
         """
-        part = msgspec.structs.replace(self, values=dict(values), within=(*self.within, option))
+        texts = self.text(option)
+        part = msgspec.structs.replace(
+            self,
+            values=dict(values),
+            texts=dict(texts) if isinstance(texts, Mapping) else {},
+            within=(*self.within, option),
+        )
         _refuse_keys_that_are_not_text(part)
         return part
 
@@ -130,8 +147,8 @@ def _read(file: str, name: str) -> tuple[Section | None, str]:
     found = written.section(name)
     if found is None:
         return None, written.near_miss(name)
-    values, lines = found
-    return _with_variables(Section(values=values, file=file, lines=lines, name=name)), ""
+    section = Section(found.values, found.texts, file, found.lines, name)
+    return _with_variables(section), ""
 
 
 def _refuse_keys_that_are_not_text(section: Section) -> None:

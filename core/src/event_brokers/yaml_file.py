@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
@@ -24,6 +24,20 @@ _OptionPath = tuple[str, ...]
 _Lines = dict[_OptionPath, int]
 
 
+class Content(NamedTuple):
+    """What stands in a section.
+
+    Attributes:
+        values: what YAML makes of it.
+        texts: the same, with every number, truth value and date as the text that stands there.
+        lines: path of an option inside the section -> its line, from 1.
+    """
+
+    values: dict[str, Any]
+    texts: dict[str, Any]
+    lines: _Lines
+
+
 class YamlFile:
     """The sections of a file; looks into none but those that are asked for.
 
@@ -39,8 +53,8 @@ class YamlFile:
         root = _compose(file)
         self._sections = root.value if isinstance(root, yaml.MappingNode) else []
 
-    def section(self, name: str) -> tuple[dict[str, Any], _Lines] | None:
-        """Return the values of a section, and the line of each by its path; None without one.
+    def section(self, name: str) -> Content | None:
+        """Return what stands in a section; None without one.
 
         Raises:
             ConfigurationError: it is there twice, holds nothing or too much, repeats a key, or
@@ -52,7 +66,8 @@ class YamlFile:
         self._refuse_excess(node, name)
         lines: _Lines = {(): _line(node)}
         self._read_lines(node, (name,), lines)
-        return self._values(node, name), lines
+        values = self._made(node, name, yaml.constructor.SafeConstructor())
+        return Content(values, self._made(node, name, _Texts()), lines)
 
     def near_miss(self, name: str) -> str:
         """Return "; is it 'event_broker'?" where a section has almost that name."""
@@ -96,9 +111,11 @@ class YamlFile:
             lines.setdefault(here[1:], _line(key))
             self._read_lines(value, here, lines)
 
-    def _values(self, node: yaml.MappingNode, name: str) -> dict[str, Any]:
+    def _made(
+        self, node: yaml.MappingNode, name: str, constructor: yaml.constructor.SafeConstructor
+    ) -> dict[str, Any]:
         try:
-            found: dict[Any, Any] = yaml.constructor.SafeConstructor().construct_document(node)
+            found: dict[Any, Any] = constructor.construct_document(node)
         except yaml.MarkedYAMLError as error:
             raise self._error(f"{name}: {_problem(error)}", _line_of_problem(error)) from None
         except _NOT_WHAT_ITS_TAG_SAYS:
@@ -112,6 +129,18 @@ class YamlFile:
 
     def _error(self, text: str, line: int | None) -> ConfigurationError:
         return ConfigurationError(line_of(self._file, line) + text)
+
+
+class _Texts(yaml.constructor.SafeConstructor):
+    """Makes of a scalar the text that stands in the file: a password may look like a number."""
+
+
+def _text(constructor: Any, node: Any) -> Any:
+    return constructor.construct_scalar(node)
+
+
+for _tag in ("bool", "int", "float", "timestamp"):
+    _Texts.add_constructor(f"tag:yaml.org,2002:{_tag}", _text)
 
 
 class _Loader(yaml.SafeLoader):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -52,6 +53,7 @@ class TlsOptions(Options, frozen=True, kw_only=True):
     """
 
     port_option: ClassVar[str] = "port"
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {"require_tls": None}
 
     ssl_cafile: Annotated[
         str | None,
@@ -130,7 +132,9 @@ def refuse_plain_text(options: TlsOptions, server: str, way_out: str) -> None:
         raise _error("require_tls", f"the connection to '{server}' would have no TLS; {way_out}")
 
 
-def warn_of_plain_password(type_name: str, address: Address, way_out: str) -> None:
+def warn_of_plain_password(
+    type_name: str, address: Address, way_out: str, what: str = "the password"
+) -> None:
     """Warn of a password that can be read on its way; call it before it is sent without TLS.
 
     Says so once for each address in a process, and never of one that is on this machine. Where
@@ -140,14 +144,16 @@ def warn_of_plain_password(type_name: str, address: Address, way_out: str) -> No
         type_name: the plugin's, such as "kafka".
         address: where the password goes.
         way_out: how this type gets TLS, such as "write amqps://".
+        what: what else than a password could be read, such as "the token".
     """
     if address.is_loopback or (type_name, address) in _warned_of:
         return
     _warned_of.add((type_name, address))
     logger.warning(
-        "%s: the password can be read on its way to '%s', for there is no TLS; %s, and "
+        "%s: %s can be read on its way to '%s', for there is no TLS; %s, and "
         "require_tls: true, so that it is never sent without",
         type_name,
+        what,
         address,
         way_out,
     )

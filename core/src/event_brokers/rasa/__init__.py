@@ -16,4 +16,5 @@ __all__ = ["RasaEventBroker"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.broker"), name)
+    # not kept: by the time that Rasa asks for it, its own base class may have been loaded
+    return import_module(f"{__name__}.broker").loadable_class()

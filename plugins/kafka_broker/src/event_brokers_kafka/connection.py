@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +12,8 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from event_brokers import BrokerUnavailable, Event
 from event_brokers.plugin.network import Address
-from event_brokers_kafka.client import START_SECONDS, client_settings, tls_context
+from event_brokers_kafka.access import Access
+from event_brokers_kafka.client import START_SECONDS, client_settings
 from event_brokers_kafka.failures import translate_errors
 from event_brokers_kafka.kafka_internals import close_on_failure, forget_at_exit, stop_sending
 from event_brokers_kafka.options import KafkaOptions
@@ -51,9 +51,13 @@ class Connection:
         self._options = options
         self._environment = os.environ.get(_ENVIRONMENT)
         self._is_used_up = False
-        context = tls_context(options)
-        first = _find_way_in(options, context, used)
-        self._producer: Any = _start_producer(options, context, first)
+        self._access = Access(options)
+        try:
+            first = _find_way_in(options, self._access, used)
+            self._producer: Any = _start_producer(options, self._access, first)
+        except BaseException:
+            self._access.close()
+            raise
         used.add(options.topic)
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -89,6 +93,8 @@ class Connection:
             producer.close(timeout=CLOSE_SECONDS)
         except KafkaTimeoutError as error:
             raise BrokerUnavailable("the producer's thread did not end in time") from error
+        finally:
+            self._access.close()
 
     def _send(self, events: Sequence[Event]) -> tuple[dict[str, Any], dict[str, KafkaError]]:
         """Hand the events over; return the future of each, or the error that kept it back."""
@@ -124,13 +130,13 @@ class Connection:
             return  # the futures say more
 
 
-def _find_way_in(options: KafkaOptions, context: ssl.SSLContext | None, used: set[str]) -> Address:
+def _find_way_in(options: KafkaOptions, access: Access, used: set[str]) -> Address:
     """Return a broker that lets us in, once the topic and the way to its leaders are sure."""
-    with sign_in_to_any(options, context) as session:
+    with sign_in_to_any(options, access) as session:
         topic = _find_topic(session, options.topic, used)
         for leader in topic.leaders:
             if leader != session.address:
-                _make_sure_of_leader(leader, session.address, options, context)
+                _make_sure_of_leader(leader, session.address, options, access)
         return session.address
 
 
@@ -139,22 +145,22 @@ def _find_topic(session: Session, name: str, used: set[str]) -> Topic:
 
 
 def _make_sure_of_leader(
-    leader: Address, named_by: Address, options: KafkaOptions, context: ssl.SSLContext | None
+    leader: Address, named_by: Address, options: KafkaOptions, access: Access
 ) -> None:
     try:
-        sign_in(leader, options, context).close()
+        sign_in(leader, options, access).close()
     except BrokerUnavailable as error:
         raise BrokerUnavailable(
             f"{error}; {named_by} names it as the topic's broker (advertised.listeners)"
         ) from error
 
 
-def _start_producer(options: KafkaOptions, context: ssl.SSLContext | None, first: Address) -> Any:
+def _start_producer(options: KafkaOptions, access: Access, first: Address) -> Any:
     try:
         with close_on_failure() as client:
             producer = kafka.KafkaProducer(
                 kafka_client=client,
-                **client_settings(options, context, first),
+                **client_settings(options, access, first),
                 **_delivery_settings(options),
             )
     except KafkaError as error:

@@ -19,7 +19,8 @@ from kafka.structs import OffsetAndMetadata
 
 from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
 from event_brokers.plugin import logger
-from event_brokers_kafka.client import client_settings, tls_context
+from event_brokers_kafka.access import Access
+from event_brokers_kafka.client import client_settings
 from event_brokers_kafka.kafka_internals import close_on_failure
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
@@ -48,7 +49,14 @@ def consume(options: KafkaOptions, group: str | None, from_start: bool, used: se
         ConfigurationError: a person must change something: login, TLS, a missing right.
         BrokerUnavailable: no broker can be reached now.
     """
-    consumer = _start(options, group, from_start, used)
+    with Access(options) as access:
+        yield from _consume(options, access, group, from_start, used)
+
+
+def _consume(
+    options: KafkaOptions, access: Access, group: str | None, from_start: bool, used: set[str]
+) -> Received:
+    consumer = _start(options, access, group, from_start, used)
     positions = _Positions(consumer) if group is not None else None
     try:
         yield from _read(consumer, positions)
@@ -128,9 +136,10 @@ class _Positions:
         self._acknowledged.clear()
 
 
-def _start(options: KafkaOptions, group: str | None, from_start: bool, used: set[str]) -> Any:
-    context = tls_context(options)
-    with sign_in_to_any(options, context) as session:
+def _start(
+    options: KafkaOptions, access: Access, group: str | None, from_start: bool, used: set[str]
+) -> Any:
+    with sign_in_to_any(options, access) as session:
         find = find_again if options.topic in used else find_or_make
         topic = find(session, options.topic, READ)
         used.add(options.topic)
@@ -143,7 +152,7 @@ def _start(options: KafkaOptions, group: str | None, from_start: bool, used: set
                 auto_offset_reset="earliest" if from_start else "latest",
                 session_timeout_ms=int(_SESSION_SECONDS * 1000),
                 kafka_client=client,
-                **client_settings(options, context, first),
+                **client_settings(options, access, first),
             )
             if group is None:
                 _take_all(consumer, options.topic, topic.partitions)
@@ -177,7 +186,7 @@ def _translate_error(
     where = ", ".join(map(str, options.addresses))
     if isinstance(error, GroupAuthorizationFailedError):
         return ConfigurationError(
-            f"event_broker.sasl_username: '{where}' does not let this user into the group "
+            f"event_broker.{options.user_option}: '{where}' does not let this user into the group "
             f"'{group}'; grant Read on the group"
         )
     if isinstance(error, TopicAuthorizationFailedError):

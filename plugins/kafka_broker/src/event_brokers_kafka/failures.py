@@ -84,8 +84,8 @@ def _batch_failure(
     # of InitProducerId kafka-python keeps only the text
     if ClusterAuthorizationFailedError.__name__ in f"{type(error).__name__} {error}":
         return ConfigurationError(
-            f"event_broker.sasl_username: '{where}' does not let this user produce idempotently; "
-            "grant IdempotentWrite on the cluster"
+            f"event_broker.{options.user_option}: '{where}' does not let this user produce "
+            "idempotently; grant IdempotentWrite on the cluster"
         )
     if isinstance(error, UnsupportedCompressionTypeError):
         return ConfigurationError(

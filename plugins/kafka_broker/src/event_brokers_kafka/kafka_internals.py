@@ -5,15 +5,22 @@ It was tried with kafka-python 3.0; another version has to be tried before it is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kafka.net import KafkaNetSocket
 from kafka.net.compat import KafkaNetClient
-from kafka.net.sasl import get_sasl_mechanism
+from kafka.net.sasl import get_sasl_mechanism, msk, oauth, register_sasl_mechanism
 
-__all__ = ["DIRECT_URL", "close_on_failure", "forget_at_exit", "get_sasl_mechanism", "stop_sending"]
+__all__ = [
+    "DIRECT_URL",
+    "LoginProvider",
+    "close_on_failure",
+    "forget_at_exit",
+    "get_sasl_mechanism",
+    "stop_sending",
+]
 
 # names the sockets below among kafka-python's proxies, which is the only way to give it sockets
 DIRECT_URL = "event-brokers-direct://"
@@ -35,6 +42,45 @@ class DirectSocket(KafkaNetSocket):  # type: ignore[misc]
         except BaseException:
             sock.close()
             raise
+
+
+class LoginProvider(oauth.AbstractTokenProvider):  # type: ignore[misc]
+    """Hands kafka-python what it logs in with; the class is demanded by OAUTHBEARER.
+
+    Parameters:
+        current: returns it, and waits for nothing: it is called on the network thread.
+    """
+
+    def __init__(self, current: Callable[[], Any]) -> None:
+        super().__init__()
+        self._current = current
+
+    def token(self) -> Any:
+        """Return what is good now: a token, or the credentials for AWS_MSK_IAM."""
+        return self._current()
+
+
+class AwsMskIam(msk.SaslMechanismAwsMskIam):  # type: ignore[misc]
+    """Signs with credentials that are there already.
+
+    kafka-python has botocore look for them on the network thread, at every login: where they come
+    from a server, everything else would wait. Without a provider of ours it does as before.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self._provider = config.get("sasl_oauth_token_provider")
+
+    def _build_client(self) -> Any:
+        if not isinstance(self._provider, LoginProvider):
+            return super()._build_client()
+        found = self._provider.token()
+        return msk.AwsMskIamClient(
+            self.host, found.access_key, found.secret_key, found.region, found.token
+        )
+
+
+register_sasl_mechanism("AWS_MSK_IAM", AwsMskIam, overwrite=True)
 
 
 @contextmanager

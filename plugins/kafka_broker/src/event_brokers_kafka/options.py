@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 from event_brokers import Secret
 from event_brokers.plugin.network import Address
 from event_brokers.plugin.tls import TlsOptions
+from event_brokers.plugin.without_effect import DELIVERY, HTTP_ENDPOINT
+from event_brokers_kafka import mechanisms
 from event_brokers_kafka.address import parse
+from event_brokers_kafka.mechanisms import SaslMechanism
+from event_brokers_kafka.passed_over import PASSED_OVER
 
 SecurityProtocol = Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 CompressionType = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 
 # as Kafka checks it: org.apache.kafka.common.internals.Topic
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_PASSED_OVER_WITHOUT_SASL = ("sasl_username", "sasl_password")  # as in Rasa's own default files
 _CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 
 
@@ -32,6 +37,16 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     }
     superseded: ClassVar[Mapping[str, str]] = {
         "queue_size": "has no effect: events wait in the queue that delivery.max_pending bounds",
+        **PASSED_OVER,
+        **DELIVERY,
+        **HTTP_ENDPOINT,
+    }
+    # empty, it is none of its words, and so it is refused
+    may_be_empty: ClassVar[Sequence[str]] = ("security_protocol",)
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {
+        **TlsOptions.refuses_empty,
+        "sasl_password": "sasl_username",
+        "oauth_client_secret": "oauth_client_id",
     }
     place: ClassVar[tuple[str, ...]] = ("url", "topic")
     port_option: ClassVar[str] = "url"
@@ -50,13 +65,38 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     ] = True
     security_protocol: Annotated[
         SecurityProtocol | None,
-        Meta(description="SASL_PLAINTEXT where a user is given, otherwise PLAINTEXT"),
+        Meta(
+            description="SASL_PLAINTEXT where a user or another mechanism than PLAIN is given "
+            "(SASL_SSL with AWS_MSK_IAM), otherwise PLAINTEXT"
+        ),
     ] = None
-    sasl_mechanism: Annotated[
-        SaslMechanism, Meta(description="how user and password are proved")
-    ] = "PLAIN"
+    sasl_mechanism: Annotated[SaslMechanism, Meta(description="how it is proved who we are")] = (
+        "PLAIN"
+    )
     sasl_username: Annotated[str | None, Meta(description="user")] = None
     sasl_password: Annotated[Secret | None, Meta(description="the user's password")] = None
+    oauth_token_url: Annotated[
+        str | None, Meta(description="OAUTHBEARER: where tokens are asked for, https://...")
+    ] = None
+    oauth_client_id: Annotated[
+        str | None, Meta(description="OAUTHBEARER: the client that tokens are given to")
+    ] = None
+    oauth_client_secret: Annotated[
+        Secret | None, Meta(description="OAUTHBEARER: the client's secret")
+    ] = None
+    oauth_scope: Annotated[
+        str | None, Meta(description="OAUTHBEARER: what tokens are for, where the server wants it")
+    ] = None
+    oauth_ssl_cafile: Annotated[
+        str | None,
+        Meta(
+            description="PEM file of the authorities to trust at oauth_token_url; ssl_cafile, or "
+            "else the system's, where not given"
+        ),
+    ] = None
+    sasl_kerberos_service_name: Annotated[
+        str | None, Meta(description="GSSAPI: the service in the brokers' principal, else kafka")
+    ] = None
     compression_type: Annotated[
         CompressionType, Meta(description="codec of the batches; all but gzip need a package")
     ] = "none"
@@ -64,9 +104,18 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         self._check_url()
         self._check_topic()
+        self._take_variables()
         self._check_login()
         self._check_tls()
         self._check_compression()
+
+    def warnings(self) -> Iterable[str]:
+        """Return what has no effect: a login beside a protocol without one."""
+        if self.uses_sasl:
+            return
+        for name in _PASSED_OVER_WITHOUT_SASL:
+            if getattr(self, name) is not None:
+                yield f"{name}: has no effect {self._mismatch('SASL')}, or take {name} out"
 
     @property
     def addresses(self) -> list[Address]:
@@ -78,17 +127,50 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         """The security protocol, also where it was not given."""
         if self.security_protocol is not None:
             return self.security_protocol
-        return "PLAINTEXT" if self.sasl_username is None else "SASL_PLAINTEXT"
+        if self.sasl_mechanism == "AWS_MSK_IAM":
+            return "SASL_SSL"  # nothing else is taken there
+        if mechanisms.takes_password(self.sasl_mechanism) and self.sasl_username is None:
+            return "PLAINTEXT"
+        return "SASL_PLAINTEXT"
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether the client logs in with user and password."""
+        """Whether the client logs in."""
         return self.protocol.startswith("SASL")
 
     @property
     def uses_tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.protocol.endswith("SSL")
+
+    @property
+    def user(self) -> str | None:
+        """Who logs in; None where the mechanism finds that out by itself."""
+        return self.oauth_client_id or self.sasl_username
+
+    @property
+    def user_option(self) -> str:
+        """The option that says who logs in."""
+        if self.sasl_mechanism == "OAUTHBEARER":
+            return "oauth_client_id"
+        return "sasl_username" if self.user else "sasl_mechanism"
+
+    @property
+    def login_options(self) -> str:
+        """The options without which there would be no login, in words."""
+        if mechanisms.takes_password(self.sasl_mechanism):
+            return "sasl_username and sasl_password"
+        return f"sasl_mechanism {self.sasl_mechanism}"
+
+    @property
+    def token_server(self) -> Address:
+        """Where tokens are asked for."""
+        return mechanisms.token_server(self.oauth_token_url or "")
+
+    def _take_variables(self) -> None:
+        without_server = not mechanisms.is_given(self.oauth_token_url)
+        if self.sasl_mechanism == "OAUTHBEARER" and without_server and mechanisms.means_msk():
+            force_setattr(self, "sasl_mechanism", "AWS_MSK_IAM")
 
     def _check_url(self) -> None:
         try:
@@ -104,16 +186,18 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
             )
 
     def _check_login(self) -> None:
-        if self.security_protocol is None and self.sasl_password and not self.sasl_username:
+        takes_password = mechanisms.takes_password(self.sasl_mechanism)
+        lacks_user = takes_password and self.sasl_password and not self.sasl_username
+        if self.security_protocol is None and lacks_user:
             raise ValueError("sasl_username: missing, although sasl_password is given; give both")
-        if not self.uses_sasl:
-            self._refuse_unused("sasl_username", "SASL")
-            self._refuse_unused("sasl_password", "SASL")
+        if self.security_protocol is None or self.uses_sasl:
+            mechanisms.refuse_without_effect(self)
+        if self.uses_sasl:
+            mechanisms.refuse_unfit(self)
             return
-        if not self.sasl_username:
-            raise ValueError(f"sasl_username: missing; {self.protocol} needs it")
-        if self.sasl_password is None:
-            raise ValueError(f"sasl_password: missing; {self.protocol} needs it")
+        for name in mechanisms.LOGIN_OPTIONS:
+            if name not in _PASSED_OVER_WITHOUT_SASL:
+                self._refuse_unused(name, "SASL")
 
     def _check_tls(self) -> None:
         if not self.uses_tls:

@@ -74,8 +74,10 @@ class Batch:
             )
         if self._returned:
             reason = next(iter(self._returned.values()))
+            unbound = f", for no queue is bound to '{options.exchange}'" if options.exchange else ""
             raise BrokerUnavailable(
-                f"RabbitMQ returned {_count_events(len(self._returned))}: {reason}", self.confirmed
+                f"RabbitMQ returned {_count_events(len(self._returned))}: {reason}{unbound}",
+                self.confirmed,
             )
         if self._refused:
             raise BrokerUnavailable(

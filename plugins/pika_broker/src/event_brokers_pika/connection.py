@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import TimeoutError as NotInTime
 from functools import partial
 
@@ -15,7 +15,7 @@ from event_brokers_pika.connection_thread import ConnectionThread
 from event_brokers_pika.failures import find_size_limit, is_about_a_frame, translate
 from event_brokers_pika.options import PikaOptions
 from event_brokers_pika.parameters import make_parameters
-from event_brokers_pika.places import list_places
+from event_brokers_pika.places import Place
 from event_brokers_pika.publishing_channel import PublishingChannel
 from event_brokers_pika.server import find_server
 
@@ -30,15 +30,16 @@ class Connection:
     Parameters:
         options: the options of `type: pika`.
         used: gets the places in which this connection has had an event confirmed.
+        places: what it publishes into.
 
     Raises:
         ConfigurationError: a person must change something.
         BrokerUnavailable: RabbitMQ cannot be reached now.
     """
 
-    def __init__(self, options: PikaOptions, used: set[str]) -> None:
+    def __init__(self, options: PikaOptions, used: set[str], places: Iterable[Place]) -> None:
         self._options = options
-        self._used = used
+        self._used, self._places = used, [str(place) for place in places]
         self._server = find_server(options)
         self._channel = PublishingChannel(options)
         self._thread = ConnectionThread(make_parameters(options), self._channel)
@@ -65,8 +66,7 @@ class Connection:
             batch.raise_for_undelivered(self._options)
         finally:
             if batch.confirmed:
-                places = list_places(self._options, self._options.queues)
-                self._used.update(str(place) for place in places)
+                self._used.update(self._places)
 
     def close(self) -> None:
         """Close the connection and end its thread, within some seconds."""

@@ -9,7 +9,7 @@ from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
 from event_brokers_pika.consuming_channel import Message
 from event_brokers_pika.group import Source, find_source
 from event_brokers_pika.options import PikaOptions
-from event_brokers_pika.places import list_places
+from event_brokers_pika.places import Place
 from event_brokers_pika.session import open_session
 from event_brokers_pika.subscription import Subscription
 from event_brokers_pika.topology import prepare
@@ -40,8 +40,7 @@ def consume(
         # connected first, with turns in which a consumer can be closed: to prepare has none
         while not subscription.is_open(_WAIT_SECONDS):
             yield None
-        _prepare_source(options, source, used)
-        used.update(str(place) for place in list_places(options, source.queues))
+        used.update(str(place) for place in _prepare_source(options, source, used))
         subscription.start()
         try:
             yield from _receive(subscription, source)
@@ -64,15 +63,16 @@ def _receive(
         subscription.acknowledge(message)
 
 
-def _prepare_source(options: PikaOptions, source: Source, used: set[str]) -> None:
+def _prepare_source(options: PikaOptions, source: Source, used: set[str]) -> list[Place]:
     with open_session(options) as session:
-        prepare(session, options, source.queues, used)
+        places = prepare(session, options, source.queues, used)
         if source.queue is not None and session.is_stream(source.queue):
             raise ConfigurationError(
-                f"event_broker.queue: '{source.queue}' is a stream, and no position in a stream is "
-                "kept yet; consume from a classic or quorum queue that is bound beside it, or with "
-                "a client for streams"
+                f"event_broker.{options.queue_option}: '{source.queue}' is a stream, and no "
+                "position in a stream is kept yet; consume from a classic or quorum queue that is "
+                "bound beside it, or with a client for streams"
             )
+    return places
 
 
 def _make_event(message: Message, origin: str) -> ReceivedEvent:

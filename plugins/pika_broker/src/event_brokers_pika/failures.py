@@ -25,6 +25,7 @@ _NO_RIGHT = re.compile(r"access to (queue|exchange|topic) '(.*)' in vhost")
 _ABSENT = re.compile(r"no (queue|exchange) '")
 _TOO_LARGE = re.compile(r"message size \d+ is larger than .*?(\d+)")
 _UNACKNOWLEDGED = "delivery acknowledgement"
+_OTHER_DURABILITY = re.compile(r"'durable' for exchange '.*' in vhost .* current is 'false'")
 _OTHER_TYPE = re.compile(r"'type' for exchange '(.*)' in vhost .* current is '(.*)'")
 
 
@@ -87,6 +88,12 @@ def is_not_found(error: BaseException) -> bool:
     closed = _find_close(error)
     # 404 is also the answer about a queue whose node is down, which is there all the same
     return closed is not None and closed.code == _NOT_FOUND and bool(_ABSENT.search(closed.text))
+
+
+def is_about_durability(error: BaseException) -> bool:
+    """Return whether an exchange was declared as a durable one, and is none."""
+    closed = _find_close(error)
+    return closed is not None and bool(_OTHER_DURABILITY.search(closed.text))
 
 
 def find_type_of_exchange(error: BaseException) -> str | None:

@@ -50,8 +50,8 @@ def find_source(options: PikaOptions, group: str | None, from_start: bool) -> So
             f"group: is the name of a queue of 'pika', of 1 to {SHORT_STRING_BYTES} bytes"
         )
     if group == DEFAULT_GROUP:
-        return Source(options.queues[0], options.exchange)
-    if not options.exchange and group not in options.queues:
+        return Source(options.queue_names[0], options.exchange)
+    if not options.exchange and group not in options.queue_names:
         raise ConfigurationError(
             "event_broker.exchange_name: a queue without an exchange gives each event to one "
             f"consumer alone; name an exchange to have the group '{group}'"
@@ -68,7 +68,7 @@ def _find_source_to_look_on(options: PikaOptions, from_start: bool) -> Source:
     if not options.exchange:
         raise ConfigurationError(
             "event_broker.exchange_name: without an exchange, consuming from the queue "
-            f"'{options.queues[0]}' would take events away from its real consumer; "
+            f"'{options.queue_names[0]}' would take events away from its real consumer; "
             f"name an exchange, or take them: tail with --take, as the group '{DEFAULT_GROUP}'"
         )
     if not options.declare:

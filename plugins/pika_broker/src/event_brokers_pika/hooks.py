@@ -17,8 +17,8 @@ from event_brokers_pika.topology import prepare
 def connect(options: PikaOptions, used: set[str]) -> Connection:
     """Connect to RabbitMQ, and make the queues where they are missing and may be made."""
     with open_session(options) as session:
-        prepare(session, options, options.queues, used)
-    return Connection(options, used)
+        places = prepare(session, options, options.queue_names, used)
+    return Connection(options, used, places)
 
 
 @hookimpl

@@ -20,14 +20,14 @@ def make_parameters(options: PikaOptions) -> pika.ConnectionParameters:
     Raises:
         ConfigurationError: a TLS file is missing or wrong, or TLS is required and there is none.
     """
-    server = find_server(options)
+    server, url = find_server(options), options.parsed_url
     context = _make_context(options, server)
     return pika.ConnectionParameters(
         host=server.address.host,
         port=server.address.port,
         virtual_host=server.virtual_host,
         credentials=pika.PlainCredentials(server.username, server.password),
-        heartbeat=options.heartbeat,
+        heartbeat=url.heartbeat if options.heartbeat is None else options.heartbeat,
         blocked_connection_timeout=options.blocked_connection_timeout,
         socket_timeout=_CONNECT_SECONDS,
         stack_timeout=_CONNECT_SECONDS,

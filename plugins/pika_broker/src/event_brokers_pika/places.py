@@ -14,20 +14,21 @@ class Place(NamedTuple):
     """A queue or an exchange; prints as it is remembered once it has been used.
 
     Attributes:
-        kind: which of the two.
+        kind: which of the two; a transient exchange, as Rasa makes it, ends with every restart of
+            RabbitMQ, and is made again.
         name: its name.
     """
 
-    kind: Literal["queue", "exchange"]
+    kind: Literal["queue", "exchange", "transient exchange"]
     name: str
 
     def __str__(self) -> str:
         return f"{self.kind} '{self.name}'"
 
     @property
-    def option(self) -> str:
-        """The option that names it, as it stands in a sentence."""
-        return "event_broker.queue" if self.kind == "queue" else "event_broker.exchange_name"
+    def as_transient(self) -> Place:
+        """A durable exchange, as it is remembered where it is transient; any other place itself."""
+        return self._replace(kind="transient exchange") if self.kind == "exchange" else self
 
 
 def list_places(options: PikaOptions, queues: Sequence[str]) -> list[Place]:
@@ -39,6 +40,18 @@ def list_places(options: PikaOptions, queues: Sequence[str]) -> list[Place]:
     """
     exchanges = [Place("exchange", options.exchange)] if options.exchange else []
     return [*(Place("queue", name) for name in queues), *exchanges]
+
+
+def place_to_make(place: Place, used: set[str]) -> Place:
+    """Return what to make for a place that is missing: an exchange as it was when it was used.
+
+    A Rasa that declares its transient exchange is refused by RabbitMQ where it is a durable one.
+
+    Parameters:
+        place: the one that is missing.
+        used: what earlier connections have used.
+    """
+    return place.as_transient if str(place.as_transient) in used else place
 
 
 def refuse_to_make(place: Place, options: PikaOptions, server: Server, used: set[str]) -> None:
@@ -54,9 +67,10 @@ def refuse_to_make(place: Place, options: PikaOptions, server: Server, used: set
         ConfigurationError: the options forbid it, or it was there before.
     """
     where = server.address
-    if str(place) in used:
+    option = f"event_broker.{options.queue_option if place.kind == 'queue' else 'exchange_name'}"
+    if str(place) in used and place_to_make(place, used) == place:
         raise ConfigurationError(
-            f"{place.option}: the {place} was used before and is gone from '{where}'; a new one "
+            f"{option}: the {place} was used before and is gone from '{where}'; a new one "
             "is not made, for the old one may be on a node that is cut off, and what a new one "
             "holds would be lost then; make it again with its old arguments, or, if it was deleted "
             "on purpose, forget it: event-brokers spool forget-places, or a restart where there "
@@ -64,6 +78,6 @@ def refuse_to_make(place: Place, options: PikaOptions, server: Server, used: set
         )
     if not options.declare:
         raise ConfigurationError(
-            f"{place.option}: '{where}' has no {place}, and declare is false; "
+            f"{option}: '{where}' has no {place}, and declare is false; "
             "make it there, or take declare: false out"
         )

@@ -30,7 +30,7 @@ class PublishingChannel:
         self.opened: Future[None] = Future()
         self.is_blocked = False
         self._exchange = options.exchange
-        self._routing_key = "" if options.exchange else options.queues[0]
+        self._routing_key = "" if options.exchange else options.queue_names[0]
         self._environment = os.environ.get("RASA_ENVIRONMENT") or None
         self._channel: Any = None  # the one that is open
         self._next_tag = 1

@@ -50,14 +50,15 @@ def find_server(options: PikaOptions) -> Server:
 
 
 def _find_tls(options: PikaOptions, url: Url) -> TlsOptions | None:
-    certificate, key = options.ssl_certfile, options.ssl_keyfile
+    given = options.tls_files
+    certificate, key = given.ssl_certfile, given.ssl_keyfile
     if certificate is None:
         certificate = os.environ.get(CERTIFICATE_VARIABLE) or None
         key = os.environ.get(KEY_VARIABLE) or None
-    if url.scheme != "amqps" and not (options.ssl_cafile or certificate):
+    if url.scheme != "amqps" and not (given.ssl_cafile or certificate):
         return None
     return TlsOptions(
-        ssl_cafile=options.ssl_cafile,
+        ssl_cafile=given.ssl_cafile,
         ssl_certfile=certificate,
         ssl_keyfile=key,
         ssl_password=options.ssl_password,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pika
@@ -15,6 +14,7 @@ from event_brokers import ConfigurationError
 from event_brokers_pika.failures import (
     find_type_of_exchange,
     is_about_a_stream,
+    is_about_durability,
     is_not_found,
     translate,
 )
@@ -44,20 +44,30 @@ class Session:
         self.server = server
 
     def has(self, place: Place) -> bool:
-        """Return whether there is such a queue, or such a fanout exchange.
+        """Return whether there is a queue, or an exchange, of this name."""
+        if place.kind == "queue":
+            return self._finds(lambda channel: channel.queue_declare(place.name, passive=True))
+        return self._finds(lambda channel: channel.exchange_declare(place.name, passive=True))
+
+    def describe(self, place: Place) -> Place:
+        """Return a place that is there as it is to be remembered.
 
         Raises:
             ConfigurationError: it is an exchange of another type.
         """
         if place.kind == "queue":
-            return self._finds(lambda channel: channel.queue_declare(place.name, passive=True))
-        if not self._finds(lambda channel: channel.exchange_declare(place.name, passive=True)):
-            return False
-        self._refuse_other_type(place.name)
-        return True
+            return place
+        refusal = self._find_refusal(place.name)
+        kind = refusal and find_type_of_exchange(refusal)
+        if kind:
+            raise ConfigurationError(
+                f"event_broker.exchange_name: '{place.name}' is a {kind} exchange; "
+                "name a fanout exchange, or one that does not exist yet"
+            ) from refusal
+        return place.as_transient if refusal and is_about_durability(refusal) else place
 
     def make(self, place: Place, arguments: Mapping[str, Any]) -> None:
-        """Make a durable queue or fanout exchange.
+        """Make a queue, which is durable, or a fanout exchange.
 
         Parameters:
             place: what to make.
@@ -70,7 +80,10 @@ class Session:
                 )
             )
         else:
-            self._call(partial(_declare_fanout_exchange, name=place.name, arguments={}))
+            durable = place.kind == "exchange"
+            self._call(
+                lambda channel: channel.exchange_declare(place.name, "fanout", durable=durable)
+            )
 
     def bind(self, queue: str, exchange: str) -> None:
         """Have a queue get what is published to an exchange; nothing changes where it does."""
@@ -89,17 +102,18 @@ class Session:
             return is_about_a_stream(error)
         return False
 
-    def _refuse_other_type(self, exchange: str) -> None:
+    def _find_refusal(self, exchange: str) -> ChannelClosedByBroker | None:
+        """Return why RabbitMQ does not declare an exchange again as a durable fanout exchange."""
         try:
-            # a passive declare says nothing about the type
-            self._call(partial(_declare_fanout_exchange, name=exchange, arguments=_NEVER_MADE))
+            # a passive declare says nothing about the type, and this one never succeeds
+            self._call(
+                lambda channel: channel.exchange_declare(
+                    exchange, "fanout", durable=True, arguments=_NEVER_MADE
+                )
+            )
         except ChannelClosedByBroker as error:
-            kind = find_type_of_exchange(error)
-            if kind is not None:
-                raise ConfigurationError(
-                    f"event_broker.exchange_name: '{exchange}' is a {kind} exchange; "
-                    "name a fanout exchange, or one that does not exist yet"
-                ) from error
+            return error
+        return None
 
     def _finds(self, declare_passively: Callable[[BlockingChannel], Any]) -> bool:
         try:
@@ -140,9 +154,3 @@ def open_session(options: PikaOptions) -> Iterator[Session]:
     finally:
         if connection is not None and connection.is_open:
             connection.close()
-
-
-def _declare_fanout_exchange(
-    channel: BlockingChannel, name: str, arguments: Mapping[str, Any]
-) -> None:
-    channel.exchange_declare(name, "fanout", durable=True, arguments=dict(arguments))

@@ -13,6 +13,8 @@ from event_brokers_sql.encryption import is_encrypted
 from event_brokers_sql.engine import Database
 from event_brokers_sql.options import SQLOptions
 
+_RASAS_TABLE, _RASAS_COLUMNS = "events", ("id", "sender_id", "data")
+
 
 def inspect(options: SQLOptions) -> list[str]:
     """Return what was found at the database, a sentence each, and change nothing.
@@ -25,9 +27,14 @@ def inspect(options: SQLOptions) -> list[str]:
     database = Database(options)
     file = database_file(database.url)
     if file is not None and not file.exists():
-        return [f"the file '{file}' is missing; it is made at the first connect"]
+        missing = f"the file '{file}' is missing; it is made at the first connect"
+        return [missing, _describe_destination(table)]
     with closing(database), database.session() as connection:
-        return [_describe_server(connection, database.url), _describe_table(connection, table)]
+        return [
+            _describe_server(connection, database.url),
+            _describe_table(connection, table),
+            _describe_destination(table),
+        ]
 
 
 def _describe_server(connection: sqlalchemy.Connection, url: URL) -> str:
@@ -39,6 +46,16 @@ def _describe_server(connection: sqlalchemy.Connection, url: URL) -> str:
     tls = "over TLS " if is_encrypted(_session(connection), connection.dialect.driver) else ""
     return (
         f"connected {tls}to {server} at {place(url)} as '{url.username}', database '{url.database}'"
+    )
+
+
+def _describe_destination(table: Table) -> str:
+    # Rasa's columns are those of rasa/core/brokers/sql.py
+    further = [each.name for each in table.columns if each.name not in _RASAS_COLUMNS]
+    named = "" if table.name == _RASAS_TABLE else f" (Rasa's is '{_RASAS_TABLE}')"
+    return (
+        f"events go to table '{table.name}'{named}, into Rasa's columns {', '.join(_RASAS_COLUMNS)}"
+        f" and beside them {', '.join(further)}"
     )
 
 
