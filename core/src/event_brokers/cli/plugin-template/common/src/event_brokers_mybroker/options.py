@@ -18,6 +18,10 @@ class BrokerOptions(TlsOptions, frozen=True, kw_only=True):
     """What may stand under `event_broker`; the options of TLS come from the base."""
 
     synonyms: ClassVar[Mapping[str, str]] = {"host": "url"}
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {
+        **TlsOptions.refuses_empty,
+        "password": "username",  # a variable without content is no password
+    }
     place: ClassVar[tuple[str, ...]] = ("url", "queue")
     port_option: ClassVar[str] = "url"
 
