@@ -17,6 +17,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from event_brokers import ConfigurationError, Event, ReceivedEvent, endpoints, hookimpl, plugins
 from event_brokers.plugins import Plugin
+from event_brokers.registrations import Registration, registrations
 from wheels import EXAMPLES, ROOT
 
 DOCUMENTS = sorted(
@@ -37,7 +38,6 @@ VARIABLES = (
 )  # fmt: skip
 SECRET_FILES = ("secrets/kafka-password", "secrets/rabbitmq-password", "secrets/db-password")
 _real_load = plugins.load
-_real_entry_points: Any = plugins._entry_points
 
 
 class ConfirmsAll:
@@ -90,9 +90,9 @@ def load(type_name: str) -> Plugin:
     return Plugin(real.type, real.distribution, ConfirmsAll(real))
 
 
-def entry_points_of_readers() -> list[Any]:
+def registrations_of_readers(group: str) -> list[Registration]:
     """Return what a reader has installed: the plugins of this repository, and no example."""
-    return [entry for entry in _real_entry_points() if entry.dist.name not in EXAMPLES]
+    return [each for each in registrations(group) if each.distribution not in EXAMPLES]
 
 
 def read_yaml(example: Example) -> None:
@@ -146,7 +146,7 @@ def test_every_code_block_works(path: str, monkeypatch: pytest.MonkeyPatch) -> N
     """YAML is valid or gives the sentence that follows it; Python runs."""
     monkeypatch.setattr(plugins, "load", load)
     if not path.startswith("examples/"):
-        monkeypatch.setattr(plugins, "_entry_points", entry_points_of_readers)
+        monkeypatch.setattr(plugins, "registrations", registrations_of_readers)
     document = parsed(path)
     for example in document.examples():
         example.evaluate()
