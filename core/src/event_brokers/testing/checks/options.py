@@ -14,6 +14,7 @@ from event_brokers.testing.check import check
 from event_brokers.testing.contract import fail, hold
 
 _UNKNOWN = "no_plugin_has_this_option"
+_PLACES = ("_url", "_file", "_path")  # where a secret comes from is none
 _TEXTS = ("text", "list of text", "anything")
 
 
@@ -33,13 +34,7 @@ class OptionChecks(Answers):
     @check(hooks=("options",))
     def test_what_is_named_a_secret_is_one(self) -> None:
         """A text whose name says password, token or secret is of type Secret."""
-        shown = [
-            field.encode_name
-            for field in msgspec.structs.fields(self._options_class())
-            if means_secret(field.encode_name)
-            and not secret_types(field.type)
-            and _holds_text(field.type)
-        ]
+        shown = find_shown_secrets(self._options_class())
         hold(
             not shown,
             f"{', '.join(shown)} would be shown in logs; make the type event_brokers.Secret",
@@ -74,6 +69,22 @@ class OptionChecks(Answers):
         found = self.subject.plugin.options_class
         assert found is not None
         return found
+
+
+def find_shown_secrets(options: type[Options]) -> list[str]:
+    """Return the options that hold a secret by their names, and would be shown.
+
+    Parameters:
+        options: of a plugin.
+    """
+    return [
+        field.encode_name
+        for field in msgspec.structs.fields(options)
+        if means_secret(field.encode_name)
+        and not field.encode_name.endswith(_PLACES)
+        and not secret_types(field.type)
+        and _holds_text(field.type)
+    ]
 
 
 def _holds_text(annotation: object) -> bool:
