@@ -26,6 +26,7 @@ _HOOKS = {
     "consume": "its events cannot be read back",
 }
 _TEXTS = ("text", "list of text", "anything")
+_PLACES = ("_url", "_file", "_path")  # where a secret comes from is none
 
 
 class Verdict(str, Enum):
@@ -124,7 +125,8 @@ def _of_options(options: type[Options] | None) -> Iterator[Finding]:
 
 
 def _is_shown(field: msgspec.structs.FieldInfo) -> bool:
-    if not means_secret(field.encode_name) or secret_types(field.type):
+    name = field.encode_name
+    if not means_secret(name) or name.endswith(_PLACES) or secret_types(field.type):
         return False
     words = in_words(msgspec.inspect.type_info(field.type))
     return any(text in words for text in _TEXTS)
