@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import closing
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
@@ -266,7 +267,7 @@ def test_without_a_ticket_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) 
     session = cast("Session", SimpleNamespace(address=Address("broker.example", 9092)))
     for given in ({}, {"sasl_kerberos_service_name": "events"}):
         options = read(sasl_mechanism="GSSAPI", **given)
-        with Access(options) as access, pytest.raises(ConfigurationError) as caught:
+        with closing(Access(options)) as access, pytest.raises(ConfigurationError) as caught:
             sign_in._start_proof(session, options, access)
         assert str(caught.value) == (
             "event_broker.sasl_mechanism: GSSAPI has no ticket for 'broker.example' (NoTicket); "
