@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 
+from event_brokers import fork as forks
 from event_brokers.plugin import watch_fork
 
 SECONDS = 10.0
@@ -69,6 +70,30 @@ def test_what_comes_to_be_while_another_thread_forks_opens_nothing_before_that_i
     assert first.told == ["before", "after"]
     assert order.index("opens") > order.index("forks")
     assert late.told in ([], ["before", "after"])
+
+
+def test_a_fork_waits_for_another_thread_that_opens_something() -> None:
+    """A child could never open what is half open in its copy."""
+    order: list[str] = []
+    opening, about_to_fork = threading.Event(), threading.Event()
+
+    def open_something() -> None:
+        with forks.held_off():
+            opening.set()
+            about_to_fork.wait(SECONDS)
+            about_to_fork.clear()
+            about_to_fork.wait(0.2)  # long enough, were nothing to hold the fork
+            order.append("opened")
+
+    last = Recorder(lambda: order.append("forks"))
+    watch_fork(last)
+    thread = threading.Thread(target=open_something)
+    thread.start()
+    assert opening.wait(SECONDS)
+    about_to_fork.set()
+    fork()
+    thread.join(SECONDS)
+    assert order == ["opened", "forks"]
 
 
 def test_what_a_fork_itself_brings_about_does_not_wait_for_it() -> None:

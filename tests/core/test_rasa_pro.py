@@ -29,6 +29,7 @@ from event_brokers.rasa import RasaEventBroker as BrokerWithoutRasa
 from event_brokers.rasa.events import event_from
 from event_brokers.rasa.section import TYPE as RASA_TYPE
 from event_brokers.testing import MemoryBroker
+from rasas_loader import EndpointConfig as ConfigOfRasa3
 
 USER = {
     "conversation_id": "default",
@@ -78,31 +79,12 @@ class EventBroker:
         """Do nothing."""
 
 
-class EndpointConfig:
-    """What Rasa Pro makes of a section; the constructor of rasa/utils/endpoints.py."""
+class EndpointConfig(ConfigOfRasa3):
+    """What Rasa Pro makes of a section; the constructor of its rasa/utils/endpoints.py."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - as there
-        self,
-        url: str | None = None,
-        params: dict[str, Any] | None = None,
-        headers: dict[str, Any] | None = None,
-        basic_auth: dict[str, str] | None = None,
-        token: str | None = None,
-        token_name: str = "token",
-        cafile: str | None = None,
-        actions_module: object = None,
-        **kwargs: Any,
-    ) -> None:
-        self.url = url
-        self.params = params or {}
-        self.headers = headers or {}
-        self.basic_auth = basic_auth or {}
-        self.token = token
-        self.token_name = token_name
-        self.type = kwargs.pop("store_type", kwargs.pop("type", None))
-        self.cafile = cafile
+    def __init__(self, actions_module: object = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.actions_module = actions_module
-        self.kwargs = kwargs
 
 
 def imported(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import urllib.parse
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def test_a_login_is_signed_as_botocore_signs(
     """With what botocore found on our thread; kafka-python's own way leads to it no more."""
     if token is not None:
         monkeypatch.setenv("AWS_SESSION_TOKEN", token)
-    with Access(options()) as access:
+    with closing(Access(options())) as access:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)  # whoever looks again finds nothing
         settings = client_settings(options(), access, Address(HOST, 9098))
@@ -112,7 +113,7 @@ def test_only_a_thread_of_ours_looks_for_credentials(monkeypatch: pytest.MonkeyP
         return look(session)
 
     monkeypatch.setattr(Session, "get_credentials", watched)
-    with Access(options()) as access:
+    with closing(Access(options())) as access:
         get_sasl_mechanism("AWS_MSK_IAM")(
             host=HOST, security_protocol="SASL_SSL", **access.login
         ).auth_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import closing
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
@@ -67,13 +68,21 @@ def test_a_mechanism_means_a_login(given: dict[str, Any], protocol: str) -> None
     assert read(**given).protocol == protocol
 
 
-@pytest.mark.parametrize("missing", ["oauth_token_url", "oauth_client_id", "oauth_client_secret"])
-@pytest.mark.parametrize("value", [None, ""])
-def test_what_a_token_needs_is_named(missing: str, value: str | None) -> None:
+@pytest.mark.parametrize(
+    ("missing", "value", "problem"),
+    [
+        *[
+            (name, value, "missing; sasl_mechanism OAUTHBEARER needs it")
+            for name in ("oauth_token_url", "oauth_client_id")
+            for value in (None, "")
+        ],
+        ("oauth_client_secret", None, "missing; sasl_mechanism OAUTHBEARER needs it"),
+        ("oauth_client_secret", "", "is empty, and 'oauth_client_id' is given; give both or none"),
+    ],
+)
+def test_what_a_token_needs_is_named(missing: str, value: str | None, problem: str) -> None:
     """One sentence for each option, also where a variable was empty."""
-    assert refusal(**{**OVER_TLS, missing: value}) == (
-        f"event_broker.{missing}: missing; sasl_mechanism OAUTHBEARER needs it"
-    )
+    assert refusal(**{**OVER_TLS, missing: value}) == f"event_broker.{missing}: {problem}"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +267,7 @@ def test_without_a_ticket_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) 
     session = cast("Session", SimpleNamespace(address=Address("broker.example", 9092)))
     for given in ({}, {"sasl_kerberos_service_name": "events"}):
         options = read(sasl_mechanism="GSSAPI", **given)
-        with Access(options) as access, pytest.raises(ConfigurationError) as caught:
+        with closing(Access(options)) as access, pytest.raises(ConfigurationError) as caught:
             sign_in._start_proof(session, options, access)
         assert str(caught.value) == (
             "event_broker.sasl_mechanism: GSSAPI has no ticket for 'broker.example' (NoTicket); "

@@ -135,6 +135,7 @@ log.console.level = info
         folder = str(self.folder)
         return {
             "HOME": folder,
+            "ERL_CRASH_DUMP": f"{folder}/erl_crash.dump",
             "ERL_EPMD_ADDRESS": self.host,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "RABBITMQ_NODENAME": "rabbit@localhost",

@@ -177,6 +177,28 @@ def test_calls_on_the_spools_own_threads_wait_for_neither(
     spool.close()
 
 
+def test_calls_on_the_threads_that_start_these_wait_for_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they wait for would wait for the thread that they were about to start."""
+    other = open_spool(tmp_path / "other")
+    start = threading.Thread.start
+    must_not_wait: dict[str, bool] = {}
+
+    def collecting(thread: threading.Thread) -> None:
+        if thread.name.startswith("event-brokers-spool"):
+            must_not_wait[thread.name] = other.is_on_own_thread()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", collecting)
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1)], 0)
+    assert spool.counts().pending == 1
+    assert must_not_wait == {"event-brokers-spool": True, "event-brokers-spool-look": True}
+    spool.close()
+    other.close()
+
+
 def collect_in(patched: pytest.MonkeyPatch, place: str, last_words: Callable[[], object]) -> None:
     """Let the collector find something dying, once, where a function is called."""
     module, name = place.rsplit(".", 1)

@@ -122,10 +122,6 @@ class Delivery:
         """Let the plugin finish importing its client, for a child could never import it."""
         self._calls.before_fork(self._thread.ident)
 
-    def after_fork(self) -> None:
-        """Let the plugin connect again."""
-        self._calls.after_fork()
-
     def _run(self) -> None:
         while not self._is_abandoned:
             try:

@@ -6,10 +6,8 @@ may raise, or call any of them again. Each step is one that can be repeated.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,8 +24,6 @@ from event_brokers.queues.protocol import Counts, DeadLetter, Queue
 from event_brokers.settings import Settings
 from event_brokers.status import Status
 
-_FORK_SECONDS = 1.0  # that a fork waits for another thread that makes a queue
-_POLL_SECONDS = 0.001
 _ENDING_SECONDS = 0.5  # for a delivery that was told to end: to close its connection
 
 
@@ -57,7 +53,6 @@ class Engine:
         # a list, for which of two that start at the same time comes first is clear
         self._running: list[_Running] = []
         self._at_end: list[Status] = []
-        self._starting: list[int] = []  # the threads that make a queue
         fork.watch(self)
         self._use()
 
@@ -148,9 +143,6 @@ class Engine:
 
     def before_fork(self) -> None:
         """End what must not be copied half done."""
-        deadline = time.monotonic() + _FORK_SECONDS
-        while self._is_starting_elsewhere() and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
         for running in self._running:
             running.delivery.before_fork()
             running.queue.before_fork()
@@ -159,12 +151,10 @@ class Engine:
         """Go on; the parent has all it had."""
         for running in self._running:
             running.queue.after_fork_in_parent()
-            running.delivery.after_fork()
 
     def after_fork_in_child(self) -> None:
         """Begin anew, with nothing in memory, when the child first uses this broker."""
         fork.watch(self)
-        self._starting.clear()
         for running in self._running:
             running.queue.after_fork_in_child()
         if not self._at_end:
@@ -173,8 +163,7 @@ class Engine:
     def _use(self) -> _Running:
         """Return what runs, with a thread that delivers; start it where nothing runs yet."""
         if not self._running:
-            with self._unforked():
-                running = self._make()
+            running = self._make()
             if self._running[0] is not running:
                 running.queue.close()  # another thread, or a signal handler on this one, was first
         first = self._running[0]
@@ -183,27 +172,11 @@ class Engine:
         return first
 
     def _make(self) -> _Running:
-        queue = self._new_queue()
-        running = _Running(queue, Delivery(queue, self._settings, self._delays))
-        self._running.append(running)
+        with fork.held_off():
+            queue = self._new_queue()
+            running = _Running(queue, Delivery(queue, self._settings, self._delays))
+            self._running.append(running)
         return running
-
-    @contextmanager
-    def _unforked(self) -> Iterator[None]:
-        """Let nobody fork while a queue is made: a child could never open what is half open."""
-        mine = threading.get_ident()
-        try:
-            # each says what it is about to do before it looks at the other: one of them waits
-            self._starting.append(mine)
-            fork.wait_until_over()
-            yield
-        finally:
-            with suppress(ValueError):  # a signal handler has forked, and this is the child
-                self._starting.remove(mine)
-
-    def _is_starting_elsewhere(self) -> bool:
-        mine = threading.get_ident()
-        return any(thread != mine for thread in list(self._starting))
 
     def _end(self, queue: Queue) -> Status:
         queue.shut()
@@ -218,8 +191,7 @@ class Engine:
 
     def _end_unused(self) -> Status:
         """Close in a forked child that never used what its parent has."""
-        with self._unforked():
-            queue = self._make().queue
+        queue = self._make().queue
         queue.seal()
         counts = queue.counts()
         queue.close()

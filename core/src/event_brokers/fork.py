@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from event_brokers.bell import Bell
@@ -18,6 +19,8 @@ from event_brokers.log import logger
 from event_brokers.unforeseen import Unforeseen
 
 _FORK_SECONDS = 2.0  # that anybody waits for another thread that forks
+_OPENING_SECONDS = 1.0  # that a fork waits for another thread that opens something
+_POLL_SECONDS = 0.001
 
 
 class Forked(Protocol):
@@ -41,6 +44,7 @@ _one_at_a_time = threading.RLock()
 _watched: dict[int, weakref.ref[Forked]] = {}
 _told: list[Forked] = []  # of the fork that is under way
 _forking: list[int] = []  # the thread that forks; empty where none does
+_opening: list[int] = []  # the threads that hold a fork off
 _over = Bell()
 
 
@@ -61,9 +65,31 @@ def wait_until_over() -> None:
         _over.wait_for(lambda: not _is_elsewhere(), _FORK_SECONDS)
 
 
-def _is_elsewhere() -> bool:
+@contextmanager
+def held_off() -> Iterator[None]:
+    """Let no other thread fork while something is opened that no child could open half open."""
     mine = threading.get_ident()
-    return any(thread != mine for thread in list(_forking))
+    deadline = time.monotonic() + _FORK_SECONDS
+    try:
+        # each says what it is about to do before it looks at the other, and this one gives way
+        _opening.append(mine)
+        while _is_elsewhere() and time.monotonic() < deadline:
+            _opening.remove(mine)
+            wait_until_over()
+            _opening.append(mine)
+        yield
+    finally:
+        with suppress(ValueError):  # a signal handler has forked, and this is the child
+            _opening.remove(mine)
+
+
+def _is_elsewhere() -> bool:
+    return _names_another(_forking)
+
+
+def _names_another(threads: list[int]) -> bool:
+    mine = threading.get_ident()
+    return any(thread != mine for thread in list(threads))
 
 
 def _living() -> list[Forked]:
@@ -76,6 +102,9 @@ def _before() -> None:
     _told.clear()
     # said before it looks who watches, and they look at this after they are seen: nobody is missed
     _forking[:] = [threading.get_ident()]
+    deadline = time.monotonic() + _OPENING_SECONDS
+    while _names_another(_opening) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
     for forked in _living():
         _told.append(forked)
         forked.before_fork()
@@ -93,6 +122,7 @@ def _in_child() -> None:
     global _one_at_a_time, _over
     _one_at_a_time, _over = threading.RLock(), Bell()
     _end()
+    _opening.clear()
     _watched.clear()
     for forked in _take_told():
         _call(forked.after_fork_in_child)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from event_brokers.bell import Bell
+from event_brokers import fork
 from event_brokers.delays import Delays
 from event_brokers.event import Event
 from event_brokers.plugins import Plugin
@@ -70,8 +70,7 @@ class PluginCalls:
         self._plugin = plugin
         self._delays = delays
         self._call: _Call | None = None
-        self._is_connecting = self._is_forking = False
-        self._forked = Bell()
+        self._is_connecting = False
 
     def connect(self, options: Any, used: set[str]) -> Any:
         """Return a connection.
@@ -84,8 +83,10 @@ class PluginCalls:
             PluginError: the hook returned None.
             Exception: what the hook raises.
         """
-        self._wait_for_fork()
+        # each says what it is about to do before it looks at the other: one of them waits
+        self._is_connecting = True
         try:
+            fork.wait_until_over()
             with self._under_way("connect", self._delays.hanging_call):
                 connection = self._plugin.hook.connect(options=options, used=used)
         finally:
@@ -141,23 +142,9 @@ class PluginCalls:
         Parameters:
             ident: the thread that calls the hooks; None where there is none.
         """
-        self._is_forking = True
         deadline = time.monotonic() + _FORK_SECONDS
         while self._is_connecting and _is_importing(ident) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-
-    def after_fork(self) -> None:
-        """Let the plugin connect again."""
-        self._is_forking = False
-        self._forked.ring()
-
-    def _wait_for_fork(self) -> None:
-        # each says what it is about to do before it looks at the other: one of them waits
-        self._is_connecting = True
-        if self._is_forking:
-            self._is_connecting = False
-            self._forked.wait_for(lambda: not self._is_forking, _FORK_SECONDS)
-            self._is_connecting = True
 
     @contextmanager
     def _under_way(self, hook: str, longest: float) -> Iterator[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Any
 
 from event_brokers.plugin.tls import client_context
@@ -36,17 +35,6 @@ class Access:
         self.login: Mapping[str, Any] = {}
         if options.uses_sasl:
             self.login = {"sasl_mechanism": options.sasl_mechanism, **self._proof(options)}
-
-    def __enter__(self) -> Access:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Renew nothing any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import kafka
@@ -49,7 +49,7 @@ def consume(options: KafkaOptions, group: str | None, from_start: bool, used: se
         ConfigurationError: a person must change something: login, TLS, a missing right.
         BrokerUnavailable: no broker can be reached now.
     """
-    with Access(options) as access:
+    with closing(Access(options)) as access:
         yield from _consume(options, access, group, from_start, used)
 
 

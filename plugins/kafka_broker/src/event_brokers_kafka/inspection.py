@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from event_brokers_kafka.access import Access
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.sign_in import sign_in_to_any
@@ -17,7 +19,7 @@ def inspect(options: KafkaOptions) -> list[str]:
         ConfigurationError: a person must change something.
         BrokerUnavailable: no broker can be reached.
     """
-    with Access(options) as access, sign_in_to_any(options, access) as session:
+    with closing(Access(options)) as access, sign_in_to_any(options, access) as session:
         topic = find(session, options.topic)
         return [
             f"connected to {session.address} {describe_login(options)}",

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from event_brokers import Secret
 from event_brokers.plugin.network import Address
 
 SaslMechanism = Literal[
@@ -77,7 +76,7 @@ def refuse_without_effect(options: Any) -> None:
     mechanism = options.sasl_mechanism
     wishes = _WISHES[mechanism]
     for name in LOGIN_OPTIONS:
-        if name not in wishes.wanted + wishes.taken and is_given(getattr(options, name)):
+        if name not in wishes.wanted + wishes.taken and getattr(options, name) is not None:
             fitting = " or ".join(_that_take(name))
             raise ValueError(
                 f"{name}: has no effect with sasl_mechanism {mechanism}; "
@@ -97,7 +96,7 @@ def refuse_unfit(options: Any) -> None:
     mechanism = options.sasl_mechanism
     wishes = _WISHES[mechanism]
     for name in wishes.wanted:
-        if not is_given(getattr(options, name)):
+        if getattr(options, name) is None:
             needing = options.protocol if wishes is _PASSWORD else f"sasl_mechanism {mechanism}"
             raise ValueError(f"{name}: missing; {needing} needs it")
     if mechanism == "AWS_MSK_IAM" and options.protocol != "SASL_SSL":
@@ -127,11 +126,6 @@ def token_server(url: str) -> Address:
     if parts.scheme not in _PORTS or not parts.hostname or not url.isprintable() or " " in url:
         raise ValueError("is not a URL such as https://host/token")
     return Address(parts.hostname, port or _PORTS[parts.scheme])
-
-
-def is_given(value: Any) -> bool:
-    """Return whether an option holds anything: an empty variable leaves an empty text."""
-    return value is not None and value not in ("", Secret(""))
 
 
 def _that_take(name: str) -> Iterator[str]:

@@ -168,7 +168,7 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         return mechanisms.token_server(self.oauth_token_url or "")
 
     def _take_variables(self) -> None:
-        without_server = not mechanisms.is_given(self.oauth_token_url)
+        without_server = self.oauth_token_url is None
         if self.sasl_mechanism == "OAUTHBEARER" and without_server and mechanisms.means_msk():
             force_setattr(self, "sasl_mechanism", "AWS_MSK_IAM")
 

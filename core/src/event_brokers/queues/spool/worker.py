@@ -18,7 +18,11 @@ _here = threading.local()
 
 
 def is_worker() -> bool:
-    """Return whether the caller is on such a thread, of whatever spool: it must not wait there."""
+    """Return whether the caller is on such a thread, of whatever spool: it must not wait there.
+
+    Nor on the one that starts it: a destructor, which the collector may run there, would wait for
+    what that has yet to start.
+    """
     return getattr(_here, "is_worker", False)
 
 
@@ -91,6 +95,7 @@ class Worker:
     def _start(self) -> None:
         # a thread of ours starts the one that serves, for `Thread.start` holds locks and waits,
         # which must not happen on a thread that can be interrupted
+        _here.is_worker = True
         try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
         except RuntimeError:
