@@ -22,8 +22,9 @@ from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions
 from event_brokers_kafka.access import Access
 from event_brokers_kafka.aws import find_credentials
-from event_brokers_kafka.client import client_settings
+from event_brokers_kafka.clients import Entrance
 from event_brokers_kafka.inspection import describe_login
+from event_brokers_kafka.kafka_python.settings import common_settings
 
 HOST = "b-1.cluster.kafka.eu-west-1.amazonaws.com"
 KEY, SECRET, TOKEN = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+="
@@ -75,7 +76,7 @@ def test_a_login_is_signed_as_botocore_signs(
     with closing(Access(options())) as access:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)  # whoever looks again finds nothing
-        settings = client_settings(options(), access, Address(HOST, 9098))
+        settings = common_settings(Entrance(options(), access, Address(HOST, 9098)))
         assert settings["security_protocol"] == "SASL_SSL"
         assert settings["sasl_mechanism"] == "AWS_MSK_IAM"
         mechanism = get_sasl_mechanism("AWS_MSK_IAM")(host=HOST, **settings)

@@ -1,4 +1,4 @@
-"""The Kafka plugin against real brokers, read back with kafka-python's own consumer."""
+"""The Kafka plugin against real brokers with each client, read back with kafka-python's own."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from msgspec import structs
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
 from event_brokers.plugin.network import Address
-from event_brokers_kafka import KafkaOptions, KafkaProducer, client, connection, session
+from event_brokers_kafka import KafkaOptions, KafkaProducer, connection, limits, session
 from event_brokers_kafka.connection import Connection
 from event_brokers_kafka.consumer import consume
-from event_brokers_kafka.failures import translate_errors
+from event_brokers_kafka.failures import translate_failures
 from event_brokers_kafka.hooks import check
+from event_brokers_kafka.kafka_python.failures import failures_of
 from event_brokers_kafka.topic import Topic
 from servers import Kafka, free_port
 from servers.certificates import Certificates, chain, pkcs8
@@ -48,6 +49,13 @@ from waiting import wait_until
 pytestmark = pytest.mark.xdist_group("kafka")
 
 SECONDS_TO_SAY_WHAT_IS_WRONG = 10.0
+CLIENTS = ("kafka-python", "librdkafka")
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """Return each client in turn: what a person sees is the same."""
+    return str(request.param)
 
 
 @pytest.fixture
@@ -152,14 +160,14 @@ def what_is_wrong(
 
 
 def test_an_event_arrives_with_key_headers_and_exactly_its_body(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     """The body is the caller's dictionary and nothing else; the rest travels beside it."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
     event = Event.from_dict(
         {"sender_id": "ünï", "event": "bot", "text": "hé"}, "the-id", {"x-trace": "trâce"}
     )
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         opened.publish([event])
     [record] = stored(kafka, name, 1)
     assert record.value == event.body
@@ -173,32 +181,32 @@ def test_an_event_arrives_with_key_headers_and_exactly_its_body(
 
 
 def test_a_header_that_is_given_is_not_replaced(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     """Whoever says where an event is from knows it better than the environment."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
     event = Event.from_dict({}, "the-id", {"RASA_ENVIRONMENT": "given"})
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         opened.publish([event])
     [record] = stored(kafka, name, 1)
     assert record.headers == [("RASA_ENVIRONMENT", b"given"), ("event_id", b"the-id")]
 
 
 def test_an_event_that_names_nothing_has_an_id_and_no_key(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     """Neither sender_id nor event is required."""
     monkeypatch.delenv("RASA_ENVIRONMENT", raising=False)
     event = Event.from_dict({}, event_id="the-id")
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         opened.publish([event])
     [record] = stored(kafka, name, 1)
     assert (record.key, record.value, record.headers) == (None, b"{}", [("event_id", b"the-id")])
 
 
-def test_without_partition_by_sender_there_is_no_key(kafka: Kafka, name: str) -> None:
+def test_without_partition_by_sender_there_is_no_key(kafka: Kafka, name: str, client: str) -> None:
     """Rasa's default can be had."""
-    with connected(plain(kafka, name, partition_by_sender=False)) as opened:
+    with connected(plain(kafka, name, client=client, partition_by_sender=False)) as opened:
         opened.publish([an_event()])
     [record] = stored(kafka, name, 1)
     assert record.key is None
@@ -217,10 +225,10 @@ def test_without_partition_by_sender_there_is_no_key(kafka: Kafka, name: str) ->
         "SASL_SSL SCRAM-SHA-512",
     ],
 )
-def test_every_security_protocol_delivers(kafka: Kafka, name: str, kind: str) -> None:
+def test_every_security_protocol_delivers(kafka: Kafka, name: str, kind: str, client: str) -> None:
     """Each listener of a real broker takes events in the manner that it asks for."""
     events = [an_event(number) for number in range(20)]
-    with connected(KafkaOptions(topic=name, **manner(kafka, kind))) as opened:
+    with connected(KafkaOptions(client=client, topic=name, **manner(kafka, kind))) as opened:
         opened.publish(events)
     assert [record.value for record in stored(kafka, name, 20)] == [event.body for event in events]
 
@@ -233,9 +241,12 @@ def test_compressed_events_arrive_as_they_were(kafka: Kafka, name: str) -> None:
     assert [record.value for record in stored(kafka, name, 100)] == [e.body for e in events]
 
 
-def test_the_class_of_the_original_documentation_delivers(kafka: Kafka, name: str) -> None:
-    """`KafkaProducer(host=..., topic=..., sasl_plain_username=...)` is an EventBroker."""
+def test_the_class_of_the_original_documentation_delivers(
+    kafka: Kafka, name: str, client: str
+) -> None:
+    """`KafkaProducer(client=client, host=..., topic=..., sasl_plain_username=...)` is an EventBroker."""
     with KafkaProducer(
+        client=client,
         host=[kafka.bootstrap("SASL_PLAINTEXT")],
         topic=name,
         sasl_plain_username=kafka.username,
@@ -246,15 +257,15 @@ def test_the_class_of_the_original_documentation_delivers(kafka: Kafka, name: st
     assert len(stored(kafka, name, 1)) == 1
 
 
-def test_a_lone_event_does_not_wait_for_company(kafka: Kafka, name: str) -> None:
+def test_a_lone_event_does_not_wait_for_company(kafka: Kafka, name: str, client: str) -> None:
     """The producer lingers only until the batch has been handed over."""
     seconds = []
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         for number in range(20):
             begin = time.monotonic()
             opened.publish([an_event(number)])
             seconds.append(time.monotonic() - begin)
-    assert min(seconds) < connection.LINGER_MILLISECONDS / 1000
+    assert min(seconds) < limits.LINGER_MILLISECONDS / 1000
 
 
 WRONG: dict[str, tuple[str, Callable[[Kafka], dict[str, Any]], str]] = {
@@ -532,9 +543,13 @@ def an_answer(data: bytes) -> Iterator[Address]:
         thread.join()
 
 
-def test_the_other_brokers_of_the_list_are_used_when_one_is_down(kafka: Kafka, name: str) -> None:
+def test_the_other_brokers_of_the_list_are_used_when_one_is_down(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """One broker of `url` that answers is enough."""
-    options = KafkaOptions(url=[f"127.0.0.1:{free_port()}", kafka.bootstrap()], topic=name)
+    options = KafkaOptions(
+        client=client, url=[f"127.0.0.1:{free_port()}", kafka.bootstrap()], topic=name
+    )
     with connected(options) as opened:
         opened.publish([an_event()])
     assert len(stored(kafka, name, 1)) == 1
@@ -576,18 +591,18 @@ def test_check_says_what_it_found_and_makes_nothing(kafka: Kafka, name: str) -> 
     assert check(options)[1] == f"topic '{name}' found, 1 partition"
 
 
-def test_connect_makes_the_topic(kafka: Kafka, name: str) -> None:
+def test_connect_makes_the_topic(kafka: Kafka, name: str, client: str) -> None:
     """A consumer finds the topic before the first event."""
-    with connected(plain(kafka, name)):
+    with connected(plain(kafka, name, client=client)):
         assert name in topics(kafka)
 
 
 def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
-    kafka_without_automatic_topics: Kafka, name: str
+    kafka_without_automatic_topics: Kafka, name: str, client: str
 ) -> None:
     """The sentence names the topic and the command that makes it; then it works."""
     server = kafka_without_automatic_topics
-    options = plain(server, name)
+    options = plain(server, name, client=client)
     sentence = what_is_wrong(lambda: connect(options), ConfigurationError)
     assert sentence == (
         f"event_broker.topic: '{name}' does not exist, and '{options.url}' makes no topics by "
@@ -607,9 +622,11 @@ def delete_topic(server: Kafka, name: str) -> None:
     wait_until(lambda: name not in topics(server))
 
 
-def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, name: str) -> None:
+def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """Neither by the producer that is at work nor by the next connection; then it works again."""
-    options, used = plain(kafka, name), set[str]()
+    options, used = plain(kafka, name, client=client), set[str]()
     with closing(Connection(options, used)) as opened:
         assert used == {name}
         opened.publish([an_event(0)])
@@ -628,9 +645,11 @@ def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(kafka: Kafka, n
     assert len(stored(kafka, name, 1)) == 1
 
 
-def test_a_consumer_that_comes_back_makes_no_topic_anew(kafka: Kafka, name: str) -> None:
+def test_a_consumer_that_comes_back_makes_no_topic_anew(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """A publisher would take the new one for the old one, whose events are gone."""
-    options, used = plain(kafka, name), set[str]()
+    options, used = plain(kafka, name, client=client), set[str]()
     make_topic(kafka, name)
     with closing(consume(options, "group", False, used)) as received:
         assert next(received) is None
@@ -646,20 +665,20 @@ def test_a_consumer_that_comes_back_makes_no_topic_anew(kafka: Kafka, name: str)
     assert name not in topics(kafka)
 
 
-def test_a_topic_is_used_only_once_it_was_reached(name: str) -> None:
+def test_a_topic_is_used_only_once_it_was_reached(name: str, client: str) -> None:
     """A connection that never came about remembers nothing."""
     used = set[str]()
-    options = KafkaOptions(url=f"127.0.0.1:{free_port()}", topic=name)
+    options = KafkaOptions(client=client, url=f"127.0.0.1:{free_port()}", topic=name)
     what_is_wrong(lambda: Connection(options, used), BrokerUnavailable)
     assert used == set()
 
 
 def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
-    kafka: Kafka, name: str
+    kafka: Kafka, name: str, client: str
 ) -> None:
     """It says so, and starts nothing by itself: the core is the one that reconnects."""
     events = [an_event(0), an_event(1, size=2_000_000)]
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         with pytest.raises(RejectedEvents) as caught:
             opened.publish(events)
         assert caught.value.reconnect
@@ -670,11 +689,11 @@ def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
 
 
 def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
-    kafka: Kafka, name: str
+    kafka: Kafka, name: str, client: str
 ) -> None:
     """Such an event never left, and nothing has to be made anew."""
-    events = [an_event(0), an_event(1, size=connection.MAX_REQUEST_BYTES), an_event(2)]
-    with connected(plain(kafka, name)) as opened:
+    events = [an_event(0), an_event(1, size=limits.MAX_REQUEST_BYTES), an_event(2)]
+    with connected(plain(kafka, name, client=client)) as opened:
         with pytest.raises(RejectedEvents) as caught:
             opened.publish(events)
         assert not caught.value.reconnect
@@ -685,10 +704,10 @@ def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
 
 
 def test_a_refused_event_is_one_dead_letter_and_the_others_are_delivered(
-    kafka: Kafka, name: str
+    kafka: Kafka, name: str, client: str
 ) -> None:
     """Through the core, which makes a new connection behind it."""
-    with KafkaProducer(host=kafka.bootstrap(), topic=name) as broker:
+    with KafkaProducer(client=client, host=kafka.bootstrap(), topic=name) as broker:
         for number in range(100):
             text = "x" * (2_000_000 if number == 30 else 10)
             broker.publish({"sender_id": "s", "number": number, "text": text})
@@ -719,48 +738,52 @@ def publish_all(options: KafkaOptions, events: Sequence[Event]) -> dict[str, str
     return rejected
 
 
-@pytest.mark.parametrize(
-    "size", [2_000_000, connection.MAX_REQUEST_BYTES], ids=["broker", "client"]
-)
-def test_events_that_are_too_large_are_rejected_alone(kafka: Kafka, name: str, size: int) -> None:
+@pytest.mark.parametrize("size", [2_000_000, limits.MAX_REQUEST_BYTES], ids=["broker", "client"])
+def test_events_that_are_too_large_are_rejected_alone(
+    kafka: Kafka, name: str, size: int, client: str
+) -> None:
     """The others are delivered in order, whether the broker or the client finds it too large."""
     events = [an_event(number, size=size if number == 5 else 10) for number in range(10)]
-    rejected = publish_all(plain(kafka, name), events)
+    rejected = publish_all(plain(kafka, name, client=client), events)
     large = events.pop(5)
     assert rejected == {large.id: f"{len(large.body)} bytes are more than the broker takes"}
     assert [record.value for record in stored(kafka, name, 9)] == [event.body for event in events]
 
 
-def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str) -> None:
+def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str, client: str) -> None:
     """What the producer held behind the refused event is neither sent nor buried with it."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
     events = [an_event(number, size=9000 if number == 20 else 100) for number in range(200)]
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         with pytest.raises(RejectedEvents) as caught:
             opened.publish(events)
         assert list(caught.value.reasons) == [events[20].id]
         confirmed = [event.body for event in events if event.id in caught.value.confirmed]
         assert confirmed == [event.body for event in events[: len(confirmed)]]
         assert len(confirmed) <= 20
-    with connected(plain(kafka, name)) as again:
+    with connected(plain(kafka, name, client=client)) as again:
         again.publish([an_event(1000)])
     values = [record.value for record in stored(kafka, name, len(confirmed) + 1)]
     assert values[:-1] == confirmed
 
 
-def test_batches_larger_than_the_topic_takes_are_split(kafka: Kafka, name: str) -> None:
+def test_batches_larger_than_the_topic_takes_are_split(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """Only single events can be too large."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
     events = [an_event(number, size=100) for number in range(500)]
-    assert publish_all(plain(kafka, name), events) == {}
+    assert publish_all(plain(kafka, name, client=client), events) == {}
     assert [record.value for record in stored(kafka, name, 500)] == [e.body for e in events]
 
 
-def test_an_event_that_the_topic_does_not_take_is_rejected_alone(kafka: Kafka, name: str) -> None:
+def test_an_event_that_the_topic_does_not_take_is_rejected_alone(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """A compacted topic takes no event without a key."""
     make_topic(kafka, name, **{"cleanup.policy": "compact"})
     events = [an_event(0), an_event(1, sender_id=None), an_event(2)]
-    rejected = publish_all(plain(kafka, name), events)
+    rejected = publish_all(plain(kafka, name, client=client), events)
     assert list(rejected) == [events[1].id]
     assert "compacted topic" in rejected[events[1].id]
     assert [record.value for record in stored(kafka, name, 2)] == [events[0].body, events[2].body]
@@ -783,10 +806,12 @@ def guarded_kafka(certificates: Certificates) -> Iterator[Kafka]:
         yield server
 
 
-def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str) -> None:
+def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str, client: str) -> None:
     """The sentence says what to grant: for a hidden topic, a readable one, and a right revoked."""
     make_topic(guarded_kafka, name)
-    options = KafkaOptions(topic=name, **manner(guarded_kafka, "SASL_PLAINTEXT PLAIN"))
+    options = KafkaOptions(
+        client=client, topic=name, **manner(guarded_kafka, "SASL_PLAINTEXT PLAIN")
+    )
     wanted = (
         f"event_broker.topic: '{options.url}' does not let this user write to '{name}'; "
         "grant Describe and Write, and Create if it has to be made"
@@ -829,7 +854,9 @@ def test_a_cluster_that_forbids_idempotence_is_named() -> None:
     text = "Unexpected error in InitProducerIdResponse: [Error 31] ClusterAuthorizationFailedError"
     event = an_event()
     options = KafkaOptions(url="localhost")
-    error = translate_errors({event.id: KafkaError(text)}, [], [event], options, True)
+    error = translate_failures(
+        failures_of({event.id: KafkaError(text)}), [], [event], options, True
+    )
     assert type(error) is ConfigurationError
     assert "grant IdempotentWrite on the cluster" in str(error)
 
@@ -839,41 +866,41 @@ def test_an_error_that_names_no_event_buries_none() -> None:
     events = [an_event(number) for number in range(3)]
     shared = InvalidRecordError("refused")
     errors = {event.id: shared for event in events}
-    error = translate_errors(errors, [], events, KafkaOptions(url="localhost"), True)
+    error = translate_failures(failures_of(errors), [], events, KafkaOptions(url="localhost"), True)
     assert isinstance(error, RejectedEvents)
     assert error.reasons == {}
 
 
 def test_a_paused_broker_ends_publish_and_connect(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     """Neither waits for ever, closing does not either, and afterwards everything works again."""
-    monkeypatch.setattr(connection, "DELIVERY_SECONDS", 6.0)
-    monkeypatch.setattr(client, "REQUEST_SECONDS", 4.0)
-    opened = connect(plain(kafka, name))
+    monkeypatch.setattr(limits, "DELIVERY_SECONDS", 6.0)
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 4.0)
+    opened = connect(plain(kafka, name, client=client))
     opened.publish([an_event(0)])
     kafka.pause()
     sentence = what_is_wrong(lambda: opened.publish([an_event(1)]), BrokerUnavailable)
     assert sentence == f"1 event was not confirmed by {kafka.bootstrap()}: no confirmation in time"
     opened.close()
-    sentence = what_is_wrong(lambda: connect(plain(kafka, name)), BrokerUnavailable)
+    sentence = what_is_wrong(lambda: connect(plain(kafka, name, client=client)), BrokerUnavailable)
     assert sentence == f"{kafka.bootstrap()} does not answer"
     kafka.resume()
-    with connected(plain(kafka, name)) as again:
+    with connected(plain(kafka, name, client=client)) as again:
         again.publish([an_event(2)])
 
 
 def test_publish_gives_up_within_half_a_minute() -> None:
     """What the test above shortens is bounded as promised."""
-    assert client.REQUEST_SECONDS < connection.DELIVERY_SECONDS <= 30.0
+    assert limits.REQUEST_SECONDS < limits.DELIVERY_SECONDS <= 30.0
 
 
-def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:
+def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str, client: str) -> None:
     """A connection leaves nothing behind, and may be closed again."""
-    with connected(plain(kafka, name)) as opened:
+    with connected(plain(kafka, name, client=client)) as opened:
         opened.publish([an_event()])
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
-    opened = connect(plain(kafka, name))
+    opened = connect(plain(kafka, name, client=client))
     opened.publish([an_event()])
     assert all(thread.daemon for thread in set(threading.enumerate()) - threads)
     opened.close()
@@ -882,10 +909,12 @@ def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str) -> None:
     assert psutil.Process().num_fds() <= files
 
 
-def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -> None:
+def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str, client: str) -> None:
     """A broker that keeps us out is asked for days; no try may cost a socket or a thread."""
     options = KafkaOptions(
-        topic=name, **manner(kafka, "SSL") | {"ssl_certfile": None, "ssl_keyfile": None}
+        client=client,
+        topic=name,
+        **manner(kafka, "SSL") | {"ssl_certfile": None, "ssl_keyfile": None},
     )
     what_is_wrong(lambda: connect(options), ConfigurationError)
     threads, files = set(threading.enumerate()), psutil.Process().num_fds()
@@ -895,10 +924,12 @@ def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str) -
     assert psutil.Process().num_fds() <= files
 
 
-def test_a_broker_killed_in_mid_stream_costs_no_event_and_no_order(kafka: Kafka, name: str) -> None:
+def test_a_broker_killed_in_mid_stream_costs_no_event_and_no_order(
+    kafka: Kafka, name: str, client: str
+) -> None:
     """Every event arrives; of each sender, first occurrences are in the order of publishing."""
     count, senders = 20_000, 50
-    with KafkaProducer(host=kafka.bootstrap(), topic=name) as broker:
+    with KafkaProducer(client=client, host=kafka.bootstrap(), topic=name) as broker:
         for number in range(count):
             broker.publish({"sender_id": f"s{number % senders}", "number": number})
             if number == count // 2:
@@ -922,16 +953,16 @@ PROGRAM = """
 import sys
 from event_brokers_kafka import KafkaProducer
 
-broker = KafkaProducer(host=sys.argv[1], topic=sys.argv[2])
+broker = KafkaProducer(host=sys.argv[1], topic=sys.argv[2], client=sys.argv[3])
 for number in range(5000):
     broker.publish({"sender_id": str(number % 7), "number": number})
 """
 
 
-def test_a_program_that_ends_without_close_delivers(kafka: Kafka, name: str) -> None:
+def test_a_program_that_ends_without_close_delivers(kafka: Kafka, name: str, client: str) -> None:
     """kafka-python's own exit handler does not close the producer before the core has drained."""
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, kafka.bootstrap(), name],
+        [sys.executable, "-c", PROGRAM, kafka.bootstrap(), name, client],
         check=False,
         capture_output=True,
         text=True,

@@ -22,10 +22,16 @@ from waiting import wait_until
 pytestmark = pytest.mark.xdist_group("kafka")
 
 
+@pytest.fixture(params=["kafka-python", "librdkafka"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Return each client in turn."""
+    return str(request.param)
+
+
 @pytest.fixture
-def section(kafka: Kafka, name: str) -> dict[str, Any]:
-    """Return the section of a topic of this test alone."""
-    return {"type": "kafka", "url": kafka.bootstrap(), "topic": name}
+def section(kafka: Kafka, name: str, client: str) -> dict[str, Any]:
+    """Return the section of a topic of this test alone, for each client in turn."""
+    return {"type": "kafka", "url": kafka.bootstrap(), "topic": name, "client": client}
 
 
 def publish(section: dict[str, Any], *numbers: int) -> None:
@@ -59,12 +65,12 @@ def test_a_new_group_begins_with_new_events(section: dict[str, Any]) -> None:
         assert [number(next(consumer)) for _ in range(3)] == [1, 2, 3]
 
 
-def test_headers_come_back(kafka: Kafka, section: dict[str, Any]) -> None:
+def test_headers_come_back(kafka: Kafka, section: dict[str, Any], client: str) -> None:
     """Those that were given to an event, and those of the core, as text."""
     event = Event.from_dict({"event": "user"}, "the-id", {"x-trace": "trâce"})
     used = set[str]()
     with closing(
-        Connection(KafkaOptions(url=kafka.bootstrap(), topic=section["topic"]), used)
+        Connection(KafkaOptions(client=client, url=kafka.bootstrap(), topic=section["topic"]), used)
     ) as opened:
         opened.publish([event])
     with event_brokers.consume(section, from_start=True) as consumer:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from event_brokers import Secret
 from event_brokers.plugin.tls import client_context
 from event_brokers_kafka.aws import find_credentials
 from event_brokers_kafka.kafka_internals import LoginProvider
@@ -23,6 +24,7 @@ class Access:
     Attributes:
         context: for TLS; None where `security_protocol` has none.
         login: kafka-python's settings of the login; empty where there is none.
+        tokens: for OAUTHBEARER; None elsewhere.
 
     Raises:
         ConfigurationError: a person must change something: a file, a client's secret.
@@ -32,6 +34,7 @@ class Access:
     def __init__(self, options: KafkaOptions) -> None:
         self.context: ssl.SSLContext | None = client_context(options) if options.uses_tls else None
         self._renewed: Renewed[Any] | None = None
+        self.tokens: Renewed[Secret] | None = None
         self.login: Mapping[str, Any] = {}
         if options.uses_sasl:
             self.login = {"sasl_mechanism": options.sasl_mechanism, **self._proof(options)}
@@ -44,7 +47,7 @@ class Access:
     def _proof(self, options: KafkaOptions) -> dict[str, Any]:
         if options.sasl_mechanism == "OAUTHBEARER":
             name = f"the token for '{options.oauth_client_id}'"
-            tokens = self._renewing(name, lambda: fetch_token(options))
+            tokens = self.tokens = self._renewing(name, lambda: fetch_token(options))
 
             def newest() -> str:
                 return tokens.value.reveal()

@@ -1,35 +1,57 @@
-"""From what kafka-python says of single events to the one error that the core understands."""
+"""From what a client says of single events to the one error that the core understands."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-
-from kafka.errors import (
-    ClusterAuthorizationFailedError,
-    IllegalStateError,
-    InvalidRecordError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    NotEnoughReplicasAfterAppendError,
-    NotEnoughReplicasError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-    UnsupportedCompressionTypeError,
-)
+from dataclasses import dataclass
+from enum import Enum
 
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.topic import access_error
 
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-_REFUSALS = (*_TOO_LARGE, InvalidRecordError)
-_NOT_ENOUGH_REPLICAS = (NotEnoughReplicasError, NotEnoughReplicasAfterAppendError)
+
+class Kind(Enum):
+    """Why an event was not confirmed, in the one vocabulary for every client."""
+
+    TOO_LARGE = "too large"
+    INVALID = "not taken by the topic"
+    HELD_BACK = "not sent, because of another one"
+    NO_WRITE_RIGHT = "the user may not write"
+    NO_IDEMPOTENCE_RIGHT = "the user may not produce idempotently"
+    CODEC = "the codec is not taken"
+    FEW_REPLICAS = "too few replicas are in sync"
+    TIMED_OUT = "no confirmation in time"
+    OTHER = "anything else"
 
 
-def translate_errors(
-    errors: Mapping[str, KafkaError],
+_REFUSALS = (Kind.TOO_LARGE, Kind.INVALID)
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """Why events were not confirmed.
+
+    One that stands for several events is of a whole batch: the broker did not say which of them it
+    meant.
+
+    Attributes:
+        kind: what it means.
+        name: what the client calls it.
+        cause: the client's own error, where it is an exception.
+    """
+
+    kind: Kind
+    name: str
+    cause: BaseException | None = None
+
+
+UNHEARD = Failure(Kind.TIMED_OUT, "no report")
+
+
+def translate_failures(
+    failures: Mapping[str, Failure],
     confirmed: Sequence[str],
     events: Sequence[Event],
     options: KafkaOptions,
@@ -38,65 +60,62 @@ def translate_errors(
     """Return the error to raise for a batch that was not confirmed as a whole.
 
     Parameters:
-        errors: event id -> why it was not confirmed; one at the least. IllegalStateError is said
-            of events that were kept back because of another's error.
+        failures: event id -> why it was not confirmed; one of what was not heard of may be missing.
         confirmed: ids of the events that were confirmed.
         events: the batch.
         options: what to name in the sentence.
         reconnect: whether the connection is used up.
     """
-    refused = [event for event in events if isinstance(errors.get(event.id), _REFUSALS)]
+    refused = [event for event in events if failures.get(event.id, UNHEARD).kind in _REFUSALS]
     if refused:
-        reasons = _reasons_of_single_events(refused, errors)
+        reasons = _reasons_of_single_events(refused, failures)
         return RejectedEvents(reasons, confirmed=confirmed, reconnect=reconnect)
-    causes = [error for error in errors.values() if not isinstance(error, IllegalStateError)]
-    cause = causes[0] if causes else next(iter(errors.values()))
+    causes = [each for each in failures.values() if each.kind is not Kind.HELD_BACK]
+    cause = causes[0] if causes else next(iter(failures.values()), UNHEARD)
     failure = _batch_failure(cause, len(events) - len(confirmed), options)
     failure.confirmed = frozenset(confirmed)
-    failure.__cause__ = cause
+    failure.__cause__ = cause.cause
     return failure
 
 
 def _reasons_of_single_events(
-    refused: Sequence[Event], errors: Mapping[str, KafkaError]
+    refused: Sequence[Event], failures: Mapping[str, Failure]
 ) -> dict[str, str]:
-    # one error for several events: the broker refused their batch and did not say which it meant
-    times = Counter(id(errors[event.id]) for event in refused)
+    times = Counter(failures[event.id] for event in refused)
     return {
-        event.id: _reason(errors[event.id], event)
+        event.id: _reason(failures[event.id], event)
         for event in refused
-        if times[id(errors[event.id])] == 1
+        if times[failures[event.id]] == 1
     }
 
 
-def _reason(error: KafkaError, event: Event) -> str:
-    if isinstance(error, _TOO_LARGE):
+def _reason(failure: Failure, event: Event) -> str:
+    if failure.kind is Kind.TOO_LARGE:
         return f"{event.size} bytes are more than the broker takes"
     return "the topic does not take this event; a compacted topic takes none without sender_id"
 
 
 def _batch_failure(
-    error: KafkaError, count: int, options: KafkaOptions
+    failure: Failure, count: int, options: KafkaOptions
 ) -> ConfigurationError | BrokerUnavailable:
-    where = ", ".join(map(str, options.addresses))
-    if isinstance(error, TopicAuthorizationFailedError):
+    where = options.where
+    if failure.kind is Kind.NO_WRITE_RIGHT:
         return access_error(options.topic, where)
-    # of InitProducerId kafka-python keeps only the text
-    if ClusterAuthorizationFailedError.__name__ in f"{type(error).__name__} {error}":
+    if failure.kind is Kind.NO_IDEMPOTENCE_RIGHT:
         return ConfigurationError(
             f"event_broker.{options.user_option}: '{where}' does not let this user produce "
             "idempotently; grant IdempotentWrite on the cluster"
         )
-    if isinstance(error, UnsupportedCompressionTypeError):
+    if failure.kind is Kind.CODEC:
         return ConfigurationError(
             f"event_broker.compression_type: '{where}' does not take "
             f"'{options.compression_type}'; choose another"
         )
-    if isinstance(error, _NOT_ENOUGH_REPLICAS):
+    if failure.kind is Kind.FEW_REPLICAS:
         reason = "too few replicas of the topic are in sync (min.insync.replicas)"
-    elif isinstance(error, KafkaTimeoutError):
+    elif failure.kind is Kind.TIMED_OUT:
         reason = "no confirmation in time"
     else:
-        reason = f"the producer failed with {type(error).__name__}"
+        reason = f"the producer failed with {failure.name}"
     noun = "event was" if count == 1 else "events were"
     return BrokerUnavailable(f"{count} {noun} not confirmed by {where}: {reason}")

@@ -13,8 +13,9 @@ from event_brokers import Secret
 from event_brokers.plugin.network import Address
 from event_brokers.plugin.tls import TlsOptions
 from event_brokers.plugin.without_effect import DELIVERY, HTTP_ENDPOINT
-from event_brokers_kafka import mechanisms
+from event_brokers_kafka import client_traits, mechanisms
 from event_brokers_kafka.address import parse
+from event_brokers_kafka.client_traits import ClientName
 from event_brokers_kafka.mechanisms import SaslMechanism
 from event_brokers_kafka.passed_over import PASSED_OVER
 
@@ -24,7 +25,6 @@ CompressionType = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 # as Kafka checks it: org.apache.kafka.common.internals.Topic
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _PASSED_OVER_WITHOUT_SASL = ("sasl_username", "sasl_password")  # as in Rasa's own default files
-_CODEC_PACKAGES = {"snappy": "python-snappy", "lz4": "lz4", "zstd": "zstandard"}
 
 
 class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
@@ -98,16 +98,23 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         str | None, Meta(description="GSSAPI: the service in the brokers' principal, else kafka")
     ] = None
     compression_type: Annotated[
-        CompressionType, Meta(description="codec of the batches; all but gzip need a package")
+        CompressionType,
+        Meta(description="codec of the batches; with kafka-python all but gzip need a package"),
     ] = "none"
 
+    client: Annotated[
+        ClientName,
+        Meta(description="library that speaks with the brokers; librdkafka is the faster one"),
+    ] = "kafka-python"
+
     def __post_init__(self) -> None:
+        client_traits.refuse_missing(self)
         self._check_url()
         self._check_topic()
         self._take_variables()
         self._check_login()
         self._check_tls()
-        self._check_compression()
+        client_traits.refuse_codec(self)
 
     def warnings(self) -> Iterable[str]:
         """Return what has no effect: a login beside a protocol without one."""
@@ -121,6 +128,11 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
     def addresses(self) -> list[Address]:
         """The brokers to ask first."""
         return parse(self.url)
+
+    @property
+    def where(self) -> str:
+        """The brokers to ask first, in words."""
+        return ", ".join(map(str, self.addresses))
 
     @property
     def protocol(self) -> SecurityProtocol:
@@ -193,6 +205,7 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         if self.security_protocol is None or self.uses_sasl:
             mechanisms.refuse_without_effect(self)
         if self.uses_sasl:
+            client_traits.refuse_mechanism(self)
             mechanisms.refuse_unfit(self)
             return
         for name in mechanisms.LOGIN_OPTIONS:
@@ -221,15 +234,3 @@ class KafkaOptions(TlsOptions, frozen=True, kw_only=True):
         }[(self.protocol, word)]
         given = "" if self.security_protocol else ", which holds where none is given"
         return f"with security_protocol {self.protocol}{given}; give security_protocol {stronger}"
-
-    def _check_compression(self) -> None:
-        package = _CODEC_PACKAGES.get(self.compression_type)
-        if package is None:
-            return
-        from kafka import codec  # noqa: PLC0415 - most configurations do not need it
-
-        if not getattr(codec, f"has_{self.compression_type}")():
-            raise ValueError(
-                f"compression_type: '{self.compression_type}' needs a package; "
-                f"pip install {package}"
-            )

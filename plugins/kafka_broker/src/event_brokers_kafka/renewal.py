@@ -79,8 +79,13 @@ class Renewed(Generic[Value]):
             raise
 
     @property
-    def value(self) -> Value:
+    def lease(self) -> Lease[Value]:
         """The newest; waits for nothing. Whether it is still good, the broker says."""
+        return self._lease
+
+    @property
+    def value(self) -> Value:
+        """What the newest is."""
         return self._lease.value
 
     def close(self) -> None:

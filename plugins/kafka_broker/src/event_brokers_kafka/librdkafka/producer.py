@@ -1,0 +1,147 @@
+"""Batches of events through librdkafka's producer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Producer as ConfluentProducer
+
+from event_brokers import BrokerUnavailable, Event
+from event_brokers_kafka import limits
+from event_brokers_kafka.clients import Entrance, Outcome
+from event_brokers_kafka.failures import Failure, Kind
+from event_brokers_kafka.librdkafka.failures import batches_too_large, failure_of
+from event_brokers_kafka.librdkafka.handle import Handle
+from event_brokers_kafka.librdkafka.reports import Reports
+from event_brokers_kafka.librdkafka.settings import common_settings
+from event_brokers_kafka.options import KafkaOptions
+from event_brokers_kafka.record import Records
+
+_PURGE_SECONDS = 2.0
+_SMALLER = 4  # how many times, where the broker takes no batch of this size
+
+
+def start_producer(entrance: Entrance) -> LibrdkafkaProducer:
+    """Return a producer; see `clients.Client`."""
+    return LibrdkafkaProducer(entrance)
+
+
+class LibrdkafkaProducer:
+    """One producer of confluent-kafka at a time: another takes over where batches are too large.
+
+    Parameters:
+        entrance: where to, and as who.
+
+    Raises:
+        BrokerUnavailable: the broker does not answer any more.
+    """
+
+    def __init__(self, entrance: Entrance) -> None:
+        self._broker = entrance.broker
+        self._topic = entrance.options.topic
+        self._settings = {**common_settings(entrance), **_delivery_settings(entrance.options)}
+        self._records = Records(entrance.options)
+        self._batch_bytes = limits.BATCH_BYTES
+        self._fatal: KafkaError | None = None
+        self._handle = self._open()
+
+    def send(self, events: Sequence[Event]) -> Outcome:
+        deadline = time.monotonic() + limits.DELIVERY_SECONDS
+        confirmed: list[str] = []
+        while True:
+            reports = self._send(events, deadline)
+            confirmed += reports.confirmed
+            failures = reports.failures()
+            if not batches_too_large(failures) or time.monotonic() >= deadline:
+                has_failed = reports.has_failed(events)
+                return Outcome(confirmed, self._explained(failures), has_failed)
+            known = set(reports.confirmed)
+            events = [event for event in events if event.id not in known]
+            self._make_smaller_batches()
+
+    def close(self) -> None:
+        self._handle.close()
+
+    def _send(self, events: Sequence[Event], deadline: float) -> Reports:
+        producer, reports = self._handle.client, Reports()
+        self._hand_over(producer, events, reports)
+        if producer.flush(max(0.0, deadline - time.monotonic())):
+            # what is not confirmed by now is given up as a whole: nothing may overtake
+            reports.give_up(events)
+            _take_back(producer)
+        return reports
+
+    def _hand_over(self, producer: Any, events: Sequence[Event], reports: Reports) -> None:
+        produce, topic, take = producer.produce, self._topic, reports.taker()
+        key, headers = self._records.key, self._records.headers
+        for event in events:
+            try:
+                produce(
+                    topic, event.body, key(event), headers=headers(event),
+                    on_delivery=partial(take, event.id),
+                )  # fmt: skip
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    return  # what follows must not overtake it
+                reports.refuse(event, error.args[0])
+
+    def _explained(self, failures: dict[str, Failure]) -> dict[str, Failure]:
+        """Return the failures, with the reason where all that was said is that nothing is sent."""
+        if self._fatal is None or any(
+            each.kind is not Kind.HELD_BACK for each in failures.values()
+        ):
+            return failures
+        return dict.fromkeys(failures, failure_of(self._fatal))
+
+    def _make_smaller_batches(self) -> None:
+        self._batch_bytes = max(1, self._batch_bytes // _SMALLER)
+        self._handle.close()
+        self._fatal = None
+        self._handle = self._open()
+
+    def _open(self) -> Handle:
+        producer = ConfluentProducer(
+            {**self._settings, "batch.size": self._batch_bytes, "error_cb": self._note_error}
+        )
+        handle = Handle(producer, partial(_take_back, producer))
+        try:
+            producer.list_topics(self._topic, limits.START_SECONDS)
+        except KafkaException as error:
+            handle.close()
+            raise BrokerUnavailable(f"{self._broker} stopped answering") from error
+        return handle
+
+    def _note_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            self._fatal = error
+
+
+def _take_back(producer: Any) -> None:
+    """Take back what is not confirmed; its reports say so, and closing has nothing to wait for."""
+    producer.purge()
+    producer.flush(_PURGE_SECONDS)
+
+
+def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
+    return {
+        "acks": "all",
+        "enable.idempotence": True,
+        # what follows a batch that has failed for good is not sent; without it the others would
+        # overtake
+        "enable.gapless.guarantee": True,
+        # of a producer that it has not heard of before, a broker takes any batch for the first one:
+        # a second one under way would overtake a first one that is refused
+        "max.in.flight.requests.per.connection": 1,
+        # for ever: librdkafka would give up single events and go on with the others; we give up all
+        "message.timeout.ms": 0,
+        "request.timeout.ms": int(limits.REQUEST_SECONDS * 1000),
+        # the same partition for the same key as kafka-python's, which is Java's
+        "partitioner": "murmur2_random",
+        "compression.type": options.compression_type,
+        "linger.ms": limits.LINGER_MILLISECONDS,
+        "message.max.bytes": limits.MAX_REQUEST_BYTES,
+    }
