@@ -26,7 +26,7 @@ class Kind(Enum):
     OTHER = "anything else"
 
 
-_REFUSALS = (Kind.TOO_LARGE, Kind.INVALID)
+REFUSALS = (Kind.TOO_LARGE, Kind.INVALID)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def translate_failures(
         options: what to name in the sentence.
         reconnect: whether the connection is used up.
     """
-    refused = [event for event in events if failures.get(event.id, UNHEARD).kind in _REFUSALS]
+    refused = [event for event in events if failures.get(event.id, UNHEARD).kind in REFUSALS]
     if refused:
         reasons = _reasons_of_single_events(refused, failures)
         return RejectedEvents(reasons, confirmed=confirmed, reconnect=reconnect)

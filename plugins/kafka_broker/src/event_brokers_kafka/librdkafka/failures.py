@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError
 
-from event_brokers_kafka.failures import Failure, Kind
+from event_brokers_kafka.failures import REFUSALS, Failure, Kind
 
 _KINDS: Mapping[int, Kind] = {
     KafkaError.MSG_SIZE_TOO_LARGE: Kind.TOO_LARGE,
@@ -52,17 +52,11 @@ def failures_of(reports: Mapping[str, Report]) -> dict[str, Failure]:
     Parameters:
         reports: event id -> what was said of it.
     """
-    singled_out = {
-        report.partition
-        for report in reports.values()
-        if report.error.code() == KafkaError._INVALID_DIFFERENT_RECORD
-    }
     of_batch: dict[tuple[int, int], Failure] = {}
     found: dict[str, Failure] = {}
     for event_id, report in reports.items():
         failure = failure_of(report.error)
-        is_alone = failure.kind is Kind.INVALID and report.partition in singled_out
-        if report.partition is None or is_alone:
+        if report.partition is None:
             found[event_id] = failure
             continue
         found[event_id] = of_batch.setdefault((report.partition, report.error.code()), failure)
@@ -74,10 +68,7 @@ def failure_of(error: KafkaError) -> Failure:
     return Failure(_KINDS.get(error.code(), Kind.OTHER), error.name())
 
 
-def batches_too_large(failures: Mapping[str, Failure]) -> bool:
-    """Return whether a batch of several events was too large, which says nothing of any of them."""
-    times: dict[Failure, int] = defaultdict(int)
-    for failure in failures.values():
-        if failure.kind is Kind.TOO_LARGE:
-            times[failure] += 1
+def concern_batches(failures: Mapping[str, Failure]) -> bool:
+    """Return whether a batch of several events was refused, which says nothing of any of them."""
+    times = Counter(failure for failure in failures.values() if failure.kind in REFUSALS)
     return any(count > 1 for count in times.values())

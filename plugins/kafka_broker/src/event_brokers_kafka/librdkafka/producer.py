@@ -14,15 +14,16 @@ from event_brokers import BrokerUnavailable, Event
 from event_brokers_kafka import limits
 from event_brokers_kafka.clients import Entrance, Outcome
 from event_brokers_kafka.failures import Failure, Kind
-from event_brokers_kafka.librdkafka.failures import batches_too_large, failure_of
+from event_brokers_kafka.librdkafka.failures import concern_batches, failure_of
 from event_brokers_kafka.librdkafka.handle import Handle
+from event_brokers_kafka.librdkafka.polling import flush
 from event_brokers_kafka.librdkafka.reports import Reports
 from event_brokers_kafka.librdkafka.settings import common_settings
 from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.record import Records
 
 _PURGE_SECONDS = 2.0
-_SMALLER = 4  # how many times, where the broker takes no batch of this size
+_SMALLER = 4  # how many times, to find the event that the broker means
 
 
 def start_producer(entrance: Entrance) -> LibrdkafkaProducer:
@@ -31,7 +32,7 @@ def start_producer(entrance: Entrance) -> LibrdkafkaProducer:
 
 
 class LibrdkafkaProducer:
-    """One producer of confluent-kafka at a time: another takes over where batches are too large.
+    """One producer of confluent-kafka at a time: another takes over where batches are refused as a whole.
 
     Parameters:
         entrance: where to, and as who.
@@ -56,7 +57,7 @@ class LibrdkafkaProducer:
             reports = self._send(events, deadline)
             confirmed += reports.confirmed
             failures = reports.failures()
-            if not batches_too_large(failures) or time.monotonic() >= deadline:
+            if not concern_batches(failures) or time.monotonic() >= deadline:
                 has_failed = reports.has_failed(events)
                 return Outcome(confirmed, self._explained(failures), has_failed)
             known = set(reports.confirmed)
@@ -69,7 +70,8 @@ class LibrdkafkaProducer:
     def _send(self, events: Sequence[Event], deadline: float) -> Reports:
         producer, reports = self._handle.client, Reports()
         self._hand_over(producer, events, reports)
-        if producer.flush(max(0.0, deadline - time.monotonic())):
+        missing, self._fatal = flush(producer, deadline - time.monotonic())
+        if missing:
             # what is not confirmed by now is given up as a whole: nothing may overtake
             reports.give_up(events)
             _take_back(producer)
@@ -100,13 +102,10 @@ class LibrdkafkaProducer:
     def _make_smaller_batches(self) -> None:
         self._batch_bytes = max(1, self._batch_bytes // _SMALLER)
         self._handle.close()
-        self._fatal = None
         self._handle = self._open()
 
     def _open(self) -> Handle:
-        producer = ConfluentProducer(
-            {**self._settings, "batch.size": self._batch_bytes, "error_cb": self._note_error}
-        )
+        producer = ConfluentProducer({**self._settings, "batch.size": self._batch_bytes})
         handle = Handle(producer, partial(_take_back, producer))
         try:
             producer.list_topics(self._topic, limits.START_SECONDS)
@@ -115,15 +114,11 @@ class LibrdkafkaProducer:
             raise BrokerUnavailable(f"{self._broker} stopped answering") from error
         return handle
 
-    def _note_error(self, error: KafkaError) -> None:
-        if error.fatal():
-            self._fatal = error
-
 
 def _take_back(producer: Any) -> None:
     """Take back what is not confirmed; its reports say so, and closing has nothing to wait for."""
     producer.purge()
-    producer.flush(_PURGE_SECONDS)
+    flush(producer, _PURGE_SECONDS)
 
 
 def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
