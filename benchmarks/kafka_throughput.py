@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from servers import Kafka
 
-ROUNDS = 5
+ROUNDS = 3
 EVENTS = {"librdkafka": 200_000, "kafka-python": 50_000}
 WAYS = ("ours-librdkafka", "hand-librdkafka", "ours-kafka-python", "hand-kafka-python")
 
