@@ -6,12 +6,12 @@ from event_brokers_pika.options import PikaOptions
 from event_brokers_pika.server import find_server
 from event_brokers_pika.turns import LineOf, all_at_once, one_by_one, one_of_each_conversation
 
-# of a full queue that is read from meanwhile, nobody has so many in a row taken
-_PROOF_EVENTS = 100
-# RabbitMQ: "Queue Length Limit", overflow behaviour; a policy's is told to no client
+# a full queue from which somebody reads hardly takes so many in a row
+_PROOF_EVENTS = 50
+# RabbitMQ, "Queue Length Limit": overflow behaviour; where a policy sets it, no client is told
 _OVERFLOW, _REFUSING = "x-overflow", ("reject-publish", "reject-publish-dlx")
 
-# a queue that is full now and then has room most of the time, so it is remembered for good
+# for good: a queue that is full now and then has room most of the time
 _refused: set[tuple[str, ...]] = set()
 
 
