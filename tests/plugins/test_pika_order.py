@@ -106,11 +106,15 @@ def test_room_that_appears_behind_a_refusal_lets_no_event_overtake_its_conversat
     assert {sender: found[sender] for sender in SENDERS} == in_order(events)
 
 
+@pytest.mark.parametrize("exists", [False, True], ids=["made here", "there already"])
 def test_a_queue_that_is_said_to_refuse_lets_nobody_overtake_at_its_first_refusal(
-    rabbitmq: RabbitMQ, name: str
+    rabbitmq: RabbitMQ, name: str, exists: bool
 ) -> None:
     """`queue_arguments` say so before the first nack can, however much was confirmed before."""
     arguments = {"x-max-length": PROVED, "x-overflow": "reject-publish"}
+    if exists:
+        make_queue(rabbitmq, name, PROVED)
+        del arguments["x-max-length"]
     reader = Reader(rabbitmq, name)
     events = some_events(2 * PROVED + 7)
     relay = RoomAtEachRefusal(reader.empty)
