@@ -117,7 +117,7 @@ class PublishingChannel:
 
     def _on_confirmed(self, frame: Any) -> None:
         batch = self._batch
-        if batch is None:
+        if batch is None or batch.done.is_set():
             return
         taken = batch.note_answer(frame.method)
         if isinstance(frame.method, spec.Basic.Nack):
