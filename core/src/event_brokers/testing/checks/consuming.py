@@ -202,7 +202,7 @@ class ConsumingChecks(Answers):
         publish(self, events.numbered(1))
         consumer = self.subject.consumer(self.options(), self.groups()[0])
         listening = Listening(consumer)
-        listening.has_ended(_SETTLE * self.hook_seconds)
+        wait_until(lambda: bool(listening.ids), _SETTLE * self.hook_seconds)
         closing = threading.Thread(target=consumer.close, daemon=True)
         closing.start()
         closing.join(self.close_seconds + _TURN_SECONDS)
