@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from servers import Kafka
 
-ROUNDS = 3
+ROUNDS = 5
 EVENTS = {"librdkafka": 200_000, "kafka-python": 50_000}
 WAYS = ("ours-librdkafka", "hand-librdkafka", "ours-kafka-python", "hand-kafka-python")
 

@@ -35,6 +35,7 @@ from msgspec import structs
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, RejectedEvents, Secret
 from event_brokers.plugin.network import Address
 from event_brokers_kafka import KafkaOptions, KafkaProducer, connection, limits, session
+from event_brokers_kafka.client_traits import ClientName
 from event_brokers_kafka.connection import Connection
 from event_brokers_kafka.consumer import consume
 from event_brokers_kafka.failures import translate_failures
@@ -53,9 +54,10 @@ CLIENTS = ("kafka-python", "librdkafka")
 
 
 @pytest.fixture(params=CLIENTS)
-def client(request: pytest.FixtureRequest) -> str:
+def client(request: pytest.FixtureRequest) -> ClientName:
     """Return each client in turn: what a person sees is the same."""
-    return str(request.param)
+    chosen: ClientName = request.param
+    return chosen
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def what_is_wrong(
 
 
 def test_an_event_arrives_with_key_headers_and_exactly_its_body(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: ClientName
 ) -> None:
     """The body is the caller's dictionary and nothing else; the rest travels beside it."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
@@ -181,7 +183,7 @@ def test_an_event_arrives_with_key_headers_and_exactly_its_body(
 
 
 def test_a_header_that_is_given_is_not_replaced(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: ClientName
 ) -> None:
     """Whoever says where an event is from knows it better than the environment."""
     monkeypatch.setenv("RASA_ENVIRONMENT", "production")
@@ -193,7 +195,7 @@ def test_a_header_that_is_given_is_not_replaced(
 
 
 def test_an_event_that_names_nothing_has_an_id_and_no_key(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: ClientName
 ) -> None:
     """Neither sender_id nor event is required."""
     monkeypatch.delenv("RASA_ENVIRONMENT", raising=False)
@@ -204,7 +206,9 @@ def test_an_event_that_names_nothing_has_an_id_and_no_key(
     assert (record.key, record.value, record.headers) == (None, b"{}", [("event_id", b"the-id")])
 
 
-def test_without_partition_by_sender_there_is_no_key(kafka: Kafka, name: str, client: str) -> None:
+def test_without_partition_by_sender_there_is_no_key(
+    kafka: Kafka, name: str, client: ClientName
+) -> None:
     """Rasa's default can be had."""
     with connected(plain(kafka, name, client=client, partition_by_sender=False)) as opened:
         opened.publish([an_event()])
@@ -225,7 +229,9 @@ def test_without_partition_by_sender_there_is_no_key(kafka: Kafka, name: str, cl
         "SASL_SSL SCRAM-SHA-512",
     ],
 )
-def test_every_security_protocol_delivers(kafka: Kafka, name: str, kind: str, client: str) -> None:
+def test_every_security_protocol_delivers(
+    kafka: Kafka, name: str, kind: str, client: ClientName
+) -> None:
     """Each listener of a real broker takes events in the manner that it asks for."""
     events = [an_event(number) for number in range(20)]
     with connected(KafkaOptions(client=client, topic=name, **manner(kafka, kind))) as opened:
@@ -242,9 +248,9 @@ def test_compressed_events_arrive_as_they_were(kafka: Kafka, name: str) -> None:
 
 
 def test_the_class_of_the_original_documentation_delivers(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
-    """`KafkaProducer(client=client, host=..., topic=..., sasl_plain_username=...)` is an EventBroker."""
+    """`KafkaProducer(host=..., topic=..., sasl_plain_username=...)` is an EventBroker."""
     with KafkaProducer(
         client=client,
         host=[kafka.bootstrap("SASL_PLAINTEXT")],
@@ -257,7 +263,9 @@ def test_the_class_of_the_original_documentation_delivers(
     assert len(stored(kafka, name, 1)) == 1
 
 
-def test_a_lone_event_does_not_wait_for_company(kafka: Kafka, name: str, client: str) -> None:
+def test_a_lone_event_does_not_wait_for_company(
+    kafka: Kafka, name: str, client: ClientName
+) -> None:
     """The producer lingers only until the batch has been handed over."""
     seconds = []
     with connected(plain(kafka, name, client=client)) as opened:
@@ -544,7 +552,7 @@ def an_answer(data: bytes) -> Iterator[Address]:
 
 
 def test_the_other_brokers_of_the_list_are_used_when_one_is_down(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """One broker of `url` that answers is enough."""
     options = KafkaOptions(
@@ -591,14 +599,14 @@ def test_check_says_what_it_found_and_makes_nothing(kafka: Kafka, name: str) -> 
     assert check(options)[1] == f"topic '{name}' found, 1 partition"
 
 
-def test_connect_makes_the_topic(kafka: Kafka, name: str, client: str) -> None:
+def test_connect_makes_the_topic(kafka: Kafka, name: str, client: ClientName) -> None:
     """A consumer finds the topic before the first event."""
     with connected(plain(kafka, name, client=client)):
         assert name in topics(kafka)
 
 
 def test_a_missing_topic_where_none_is_made_is_said_within_seconds(
-    kafka_without_automatic_topics: Kafka, name: str, client: str
+    kafka_without_automatic_topics: Kafka, name: str, client: ClientName
 ) -> None:
     """The sentence names the topic and the command that makes it; then it works."""
     server = kafka_without_automatic_topics
@@ -623,7 +631,7 @@ def delete_topic(server: Kafka, name: str) -> None:
 
 
 def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """Neither by the producer that is at work nor by the next connection; then it works again."""
     options, used = plain(kafka, name, client=client), set[str]()
@@ -646,7 +654,7 @@ def test_a_topic_that_was_used_and_is_missing_is_never_made_anew(
 
 
 def test_a_consumer_that_comes_back_makes_no_topic_anew(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """A publisher would take the new one for the old one, whose events are gone."""
     options, used = plain(kafka, name, client=client), set[str]()
@@ -665,7 +673,7 @@ def test_a_consumer_that_comes_back_makes_no_topic_anew(
     assert name not in topics(kafka)
 
 
-def test_a_topic_is_used_only_once_it_was_reached(name: str, client: str) -> None:
+def test_a_topic_is_used_only_once_it_was_reached(name: str, client: ClientName) -> None:
     """A connection that never came about remembers nothing."""
     used = set[str]()
     options = KafkaOptions(client=client, url=f"127.0.0.1:{free_port()}", topic=name)
@@ -674,7 +682,7 @@ def test_a_topic_is_used_only_once_it_was_reached(name: str, client: str) -> Non
 
 
 def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """It says so, and starts nothing by itself: the core is the one that reconnects."""
     events = [an_event(0), an_event(1, size=2_000_000)]
@@ -689,7 +697,7 @@ def test_a_connection_is_used_up_by_an_event_that_the_broker_refuses(
 
 
 def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """Such an event never left, and nothing has to be made anew."""
     events = [an_event(0), an_event(1, size=limits.MAX_REQUEST_BYTES), an_event(2)]
@@ -704,7 +712,7 @@ def test_a_connection_lives_on_where_only_the_client_refuses_an_event(
 
 
 def test_a_refused_event_is_one_dead_letter_and_the_others_are_delivered(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """Through the core, which makes a new connection behind it."""
     with KafkaProducer(client=client, host=kafka.bootstrap(), topic=name) as broker:
@@ -740,7 +748,7 @@ def publish_all(options: KafkaOptions, events: Sequence[Event]) -> dict[str, str
 
 @pytest.mark.parametrize("size", [2_000_000, limits.MAX_REQUEST_BYTES], ids=["broker", "client"])
 def test_events_that_are_too_large_are_rejected_alone(
-    kafka: Kafka, name: str, size: int, client: str
+    kafka: Kafka, name: str, size: int, client: ClientName
 ) -> None:
     """The others are delivered in order, whether the broker or the client finds it too large."""
     events = [an_event(number, size=size if number == 5 else 10) for number in range(10)]
@@ -750,7 +758,9 @@ def test_events_that_are_too_large_are_rejected_alone(
     assert [record.value for record in stored(kafka, name, 9)] == [event.body for event in events]
 
 
-def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str, client: str) -> None:
+def test_nothing_overtakes_an_event_that_is_refused(
+    kafka: Kafka, name: str, client: ClientName
+) -> None:
     """What the producer held behind the refused event is neither sent nor buried with it."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
     events = [an_event(number, size=9000 if number == 20 else 100) for number in range(200)]
@@ -768,7 +778,7 @@ def test_nothing_overtakes_an_event_that_is_refused(kafka: Kafka, name: str, cli
 
 
 def test_batches_larger_than_the_topic_takes_are_split(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """Only single events can be too large."""
     make_topic(kafka, name, **{"max.message.bytes": "5000"})
@@ -778,7 +788,7 @@ def test_batches_larger_than_the_topic_takes_are_split(
 
 
 def test_an_event_that_the_topic_does_not_take_is_rejected_alone(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """A compacted topic takes no event without a key."""
     make_topic(kafka, name, **{"cleanup.policy": "compact"})
@@ -806,7 +816,9 @@ def guarded_kafka(certificates: Certificates) -> Iterator[Kafka]:
         yield server
 
 
-def test_a_user_who_may_not_write_is_told_so(guarded_kafka: Kafka, name: str, client: str) -> None:
+def test_a_user_who_may_not_write_is_told_so(
+    guarded_kafka: Kafka, name: str, client: ClientName
+) -> None:
     """The sentence says what to grant: for a hidden topic, a readable one, and a right revoked."""
     make_topic(guarded_kafka, name)
     options = KafkaOptions(
@@ -872,7 +884,7 @@ def test_an_error_that_names_no_event_buries_none() -> None:
 
 
 def test_a_paused_broker_ends_publish_and_connect(
-    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: str
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch, client: ClientName
 ) -> None:
     """Neither waits for ever, closing does not either, and afterwards everything works again."""
     monkeypatch.setattr(limits, "DELIVERY_SECONDS", 6.0)
@@ -895,7 +907,7 @@ def test_publish_gives_up_within_half_a_minute() -> None:
     assert limits.REQUEST_SECONDS < limits.DELIVERY_SECONDS <= 30.0
 
 
-def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str, client: str) -> None:
+def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str, client: ClientName) -> None:
     """A connection leaves nothing behind, and may be closed again."""
     with connected(plain(kafka, name, client=client)) as opened:
         opened.publish([an_event()])
@@ -909,7 +921,9 @@ def test_closing_releases_threads_and_sockets(kafka: Kafka, name: str, client: s
     assert psutil.Process().num_fds() <= files
 
 
-def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str, client: str) -> None:
+def test_a_connection_that_failed_leaves_nothing_open(
+    kafka: Kafka, name: str, client: ClientName
+) -> None:
     """A broker that keeps us out is asked for days; no try may cost a socket or a thread."""
     options = KafkaOptions(
         client=client,
@@ -925,7 +939,7 @@ def test_a_connection_that_failed_leaves_nothing_open(kafka: Kafka, name: str, c
 
 
 def test_a_broker_killed_in_mid_stream_costs_no_event_and_no_order(
-    kafka: Kafka, name: str, client: str
+    kafka: Kafka, name: str, client: ClientName
 ) -> None:
     """Every event arrives; of each sender, first occurrences are in the order of publishing."""
     count, senders = 20_000, 50
@@ -959,7 +973,9 @@ for number in range(5000):
 """
 
 
-def test_a_program_that_ends_without_close_delivers(kafka: Kafka, name: str, client: str) -> None:
+def test_a_program_that_ends_without_close_delivers(
+    kafka: Kafka, name: str, client: ClientName
+) -> None:
     """kafka-python's own exit handler does not close the producer before the core has drained."""
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, kafka.bootstrap(), name, client],

@@ -15,6 +15,7 @@ import event_brokers
 from consuming import in_background, number, until_killed
 from event_brokers import ConfigurationError, Consumer, Event, endpoints
 from event_brokers_kafka import KafkaOptions
+from event_brokers_kafka.client_traits import ClientName
 from event_brokers_kafka.connection import Connection
 from servers import Kafka
 from waiting import wait_until
@@ -23,13 +24,14 @@ pytestmark = pytest.mark.xdist_group("kafka")
 
 
 @pytest.fixture(params=["kafka-python", "librdkafka"])
-def client(request: pytest.FixtureRequest) -> str:
+def client(request: pytest.FixtureRequest) -> ClientName:
     """Return each client in turn."""
-    return str(request.param)
+    chosen: ClientName = request.param
+    return chosen
 
 
 @pytest.fixture
-def section(kafka: Kafka, name: str, client: str) -> dict[str, Any]:
+def section(kafka: Kafka, name: str, client: ClientName) -> dict[str, Any]:
     """Return the section of a topic of this test alone, for each client in turn."""
     return {"type": "kafka", "url": kafka.bootstrap(), "topic": name, "client": client}
 
@@ -65,7 +67,7 @@ def test_a_new_group_begins_with_new_events(section: dict[str, Any]) -> None:
         assert [number(next(consumer)) for _ in range(3)] == [1, 2, 3]
 
 
-def test_headers_come_back(kafka: Kafka, section: dict[str, Any], client: str) -> None:
+def test_headers_come_back(kafka: Kafka, section: dict[str, Any], client: ClientName) -> None:
     """Those that were given to an event, and those of the core, as text."""
     event = Event.from_dict({"event": "user"}, "the-id", {"x-trace": "trâce"})
     used = set[str]()

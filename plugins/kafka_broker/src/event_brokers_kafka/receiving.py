@@ -27,7 +27,7 @@ def to_event(
     """
     texts = {name: (given or b"").decode(errors="replace") for name, given in headers}
     origin = f"topic '{topic}', partition {partition}, offset {offset}"
-    return ReceivedEvent.from_body(value or b"", origin, texts.get("event_id"), texts)
+    return ReceivedEvent.from_body(value or b"", origin, headers=texts)
 
 
 def group_access_error(options: KafkaOptions, group: str | None) -> ConfigurationError:

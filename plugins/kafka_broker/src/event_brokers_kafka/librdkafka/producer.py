@@ -33,7 +33,7 @@ def start_producer(entrance: Entrance) -> LibrdkafkaProducer:
 
 
 class LibrdkafkaProducer:
-    """One producer of confluent-kafka at a time: another takes over where batches are refused as a whole.
+    """One producer of confluent-kafka at a time; where a batch is refused, others with smaller ones.
 
     Parameters:
         entrance: where to, and as who.
