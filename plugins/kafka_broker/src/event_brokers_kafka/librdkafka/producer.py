@@ -33,7 +33,7 @@ def start_producer(entrance: Entrance) -> LibrdkafkaProducer:
 
 
 class LibrdkafkaProducer:
-    """One producer of confluent-kafka at a time; where a batch is refused, others with smaller ones.
+    """One producer of confluent-kafka at a time; after a refused batch, one with smaller batches.
 
     Parameters:
         entrance: where to, and as who.
