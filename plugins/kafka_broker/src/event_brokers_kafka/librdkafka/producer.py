@@ -23,6 +23,7 @@ from event_brokers_kafka.options import KafkaOptions
 from event_brokers_kafka.record import Records
 
 _PURGE_SECONDS = 2.0
+_BATCH_BYTES = 1_000_000  # a topic takes 1,048,588 unless told otherwise
 _ANY_PARTITION, _NOW = -1, 0
 _SMALLER = 4  # how many times, to find the event that the broker means
 
@@ -47,7 +48,7 @@ class LibrdkafkaProducer:
         self._topic = entrance.options.topic
         self._settings = {**common_settings(entrance), **_delivery_settings(entrance.options)}
         self._records = Records(entrance.options)
-        self._batch_bytes = limits.BATCH_BYTES
+        self._batch_bytes = _BATCH_BYTES
         self._fatal: KafkaError | None = None
         self._handle = self._open()
 
@@ -139,6 +140,5 @@ def _delivery_settings(options: KafkaOptions) -> dict[str, Any]:
         # the same partition for the same key as kafka-python's, which is Java's
         "partitioner": "murmur2_random",
         "compression.type": options.compression_type,
-        "linger.ms": limits.LINGER_MILLISECONDS,
         "message.max.bytes": limits.MAX_REQUEST_BYTES,
     }
