@@ -1,4 +1,4 @@
-"""`type: kafka` holds the contract."""
+"""`type: kafka` holds the contract, with each client."""
 
 from __future__ import annotations
 
@@ -96,6 +96,18 @@ class TestKafka(Conformance):
             producer.flush(10)
         finally:
             producer.close()
+
+
+class TestLibrdkafka(TestKafka):
+    """The same with the other client."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Return a topic of the test's own, and the client."""
+        return {**super().options(), "client": "librdkafka"}
+
+    def with_password(self, password: str) -> Mapping[str, Any]:
+        """Return the options that sign in, and the client."""
+        return {**super().with_password(password), "client": "librdkafka"}
 
 
 def _arrived(record: Any) -> Arrived:

@@ -10,7 +10,9 @@ from typing import Any
 from faults import access, capacity, databases, outages, places
 from faults.scene import Scene
 
-SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb", "redis", "nats")
+SERVERS = ("rabbitmq", "kafka", "librdkafka", "postgresql", "mariadb", "redis", "nats")
+# the tests of one server run one after the other; both clients of Kafka have the same one
+GROUPS = {**dict(zip(SERVERS, SERVERS, strict=True)), "librdkafka": "kafka"}
 PAUSE_SECONDS = 12  # longer than twice the heartbeat of the tests
 
 
@@ -60,14 +62,14 @@ FAULTS = (
     ),
     Fault("queue of another type", places.queue_of_another_type, ("rabbitmq",)),
     Fault("queue full, reject-publish", capacity.queue_full, ("rabbitmq",), in_short=("rabbitmq",)),
-    Fault("topic deleted", places.topic_deleted, ("kafka",)),
+    Fault("topic deleted", places.topic_deleted, ("kafka", "librdkafka")),
     Fault("stream deleted", places.redis_stream_deleted, ("redis",), in_short=("redis",)),
     Fault("stream deleted", places.nats_stream_deleted, ("nats",), in_short=("nats",)),
     Fault("memory full", capacity.memory_full, ("redis",), in_short=("redis",)),
     Fault("stream full, discard new", capacity.stream_full, ("nats",), in_short=("nats",)),
     Fault(
-        "message too large", capacity.message_too_large, ("kafka", "mariadb", "nats"),
-        in_short=("kafka", "nats"),
+        "message too large", capacity.message_too_large, ("kafka", "librdkafka", "mariadb", "nats"),
+        in_short=("kafka", "librdkafka", "nats"),
     ),
     Fault(
         "sessions ended", databases.sessions_ended, ("postgresql", "mariadb"),
@@ -93,7 +95,8 @@ FAULTS = (
         from_start=True, in_short=("nats",),
     ),
     Fault(
-        "certificate replaced", access.certificate_replaced, ("rabbitmq", "kafka", "redis"),
+        "certificate replaced", access.certificate_replaced,
+        ("rabbitmq", "kafka", "librdkafka", "redis"),
         from_start=True, section=access.over_tls,
     ),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from command import Commands, closing_line
+from faults.faults import GROUPS
 from servers.backends import Backend
 
 COUNT = 20_000
@@ -32,8 +33,8 @@ KILLS = 6
 @pytest.mark.parametrize(
     "fixture",
     [
-        pytest.param(f"{name}_backend", id=name, marks=pytest.mark.xdist_group(name))
-        for name in ("rabbitmq", "kafka", "postgresql", "mariadb")
+        pytest.param(f"{name}_backend", id=name, marks=pytest.mark.xdist_group(GROUPS[name]))
+        for name in ("rabbitmq", "kafka", "librdkafka", "postgresql", "mariadb")
     ],
 )
 def test_every_id_ends_at_the_broker(

@@ -13,7 +13,7 @@ import pytest
 import event_brokers
 from event_brokers import EventBroker
 from event_brokers.testing.proxy import Proxy
-from faults.faults import FAULTS, Fault
+from faults.faults import FAULTS, GROUPS, Fault
 from faults.report import PROPERTY
 from faults.scene import Scene
 from faults.stream import Stream, tally
@@ -30,7 +30,7 @@ CASES = [
     pytest.param(
         fault, f"{backend}_backend",
         id=f"{fault.name}-{backend}",
-        marks=[pytest.mark.xdist_group(backend)] if backend != "sqlite" else [],
+        marks=[pytest.mark.xdist_group(GROUPS[backend])] if backend in GROUPS else [],
     )
     for fault in FAULTS
     for backend in fault.backends

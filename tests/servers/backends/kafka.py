@@ -1,7 +1,8 @@
-"""A topic in Kafka."""
+"""A topic in Kafka, with each client."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from kafka import KafkaConsumer, TopicPartition
 from servers import Kafka
 from servers.backends import Arrived, Backend
 
-BACKENDS = (pytest.param("kafka_backend", id="kafka", marks=pytest.mark.xdist_group("kafka")),)
+BACKENDS = (
+    pytest.param("kafka_backend", id="kafka", marks=pytest.mark.xdist_group("kafka")),
+    pytest.param("librdkafka_backend", id="librdkafka", marks=pytest.mark.xdist_group("kafka")),
+)
 
 
 @pytest.fixture
@@ -23,6 +27,12 @@ def kafka_backend(kafka: Kafka, name: str) -> Backend:
         kafka,
         lambda port: {"url": f"127.0.0.1:{port}"},
     )
+
+
+@pytest.fixture
+def librdkafka_backend(kafka_backend: Backend) -> Backend:
+    """Return the same with the other client."""
+    return replace(kafka_backend, section={**kafka_backend.section, "client": "librdkafka"})
 
 
 def _records(bootstrap: str, topic: str) -> list[Arrived]:
