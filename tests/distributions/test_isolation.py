@@ -168,6 +168,29 @@ def test_a_plugin_delivers_or_says_why_not(plugin_alone: tuple[str, Environment]
         _assert_names_the_port_that_refuses(environment, name.removeprefix("event-brokers-"))
 
 
+def test_the_second_client_of_kafka_comes_with_its_extra(
+    wheels: dict[str, Wheel], tmp_path: Path
+) -> None:
+    """Without it one sentence says what to install; with it the client is there."""
+    core, plugin = wheels["event-brokers"].path, wheels["event-brokers-kafka"].path
+    environment = Environment.made(tmp_path / "environment", f"{core}[cli]", str(plugin))
+    port = free_port()
+    endpoints = environment.write_endpoints(
+        type="kafka", url=f"127.0.0.1:{port}", client="librdkafka"
+    )
+    run = environment.run("event-brokers", "check", "--endpoints", endpoints)
+    assert run.returncode == os.EX_CONFIG
+    assert (
+        "event_broker.client: 'librdkafka' needs a package; "
+        "pip install 'event-brokers-kafka[librdkafka]'"
+    ) in run.stderr
+    environment.install(f"{plugin}[librdkafka]")
+    assert environment.has("event_brokers_kafka.librdkafka")
+    run = environment.run("event-brokers", "check", "--endpoints", endpoints)
+    assert run.returncode == os.EX_UNAVAILABLE
+    assert f"127.0.0.1:{port} refused the connection" in run.stderr
+
+
 def _assert_publishes_into_sqlite(environment: Environment) -> None:
     program = (
         "import event_brokers\n"
