@@ -49,12 +49,12 @@ def inspect(options: FileOptions) -> list[str]:
 
 def _describe_file(given: Path, path: Path) -> str:
     refuse_other_kinds(path)
-    leads = "" if path == given else f", to which '{given}' leads,"
+    name = f"'{path}'" if path == given else f"'{path}', to which '{given}' leads"
     if not path.exists():
         _require_right(path.parent, os.W_OK | os.X_OK)
-        return f"the file '{path}'{leads} is missing; it is made at the first connect"
+        return f"missing is the file {name}; it is made at the first connect"
     _require_right(path, os.R_OK | os.W_OK)
-    return f"the file '{path}'{leads} found, {path.stat().st_size} bytes"
+    return f"connected to the file {name}: {path.stat().st_size} bytes"
 
 
 def _require_right(path: Path, right: int) -> None:
