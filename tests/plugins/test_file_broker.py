@@ -782,7 +782,7 @@ def _drain(read: int) -> bytes:
 # beside the rest
 
 
-def test_what_waits_in_a_spool_goes_into_the_file_once_it_can_be_written(
+def test_what_waits_in_a_spool_goes_into_the_file_when_it_can_be_written(
     commands: Commands,
 ) -> None:
     """What waits in a spool while the file cannot be written goes into it afterwards, once."""
