@@ -446,7 +446,9 @@ def test_the_same_file_serves_the_commands_and_connect(commands: Commands, neste
     (commands.folder / "endpoints.yml").write_text(json.dumps({"event_broker": section}))
     checked = commands.run("check")
     assert (checked.code, checked.err) == (0, "")
-    assert checked.out.startswith("endpoints.yml: valid, type 'journal' served by journal-broker 1.0\n")
+    assert checked.out.startswith(
+        "endpoints.yml: valid, type 'journal' served by journal-broker 1.0\n"
+    )
     assert commands.run("publish", commands.events({"n": 1})).code == 0
     assert commands.run("spool", "status").out.startswith("1 delivered\n")
     assert commands.read() == [{"n": 1}]

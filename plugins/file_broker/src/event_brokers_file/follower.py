@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from event_brokers.plugin import ReceivedEvent, logger
 from event_brokers_file.line import from_line, is_whole
@@ -39,7 +39,6 @@ class Follower:
         self._name = file.name  # of the file that is open
         self._rotated = RotatedFiles(file)
         self._source: Source | None = None
-        self._is_rotated = False
         self.position = Position(0)
 
     def begin_at_end(self) -> None:
@@ -50,7 +49,7 @@ class Follower:
             return
         begin, line = find_last_line(current)
         if line is not None:
-            self.position = msgspec.structs.replace(self.position, offset=begin).after(line)
+            self.position = replace(self.position, offset=begin).after(line)
         self._use(current, self.position, self._file.name)
 
     def begin_at(self, position: Position) -> None:
@@ -62,7 +61,9 @@ class Follower:
             "file: what stood before the position in '%s' is gone; begins at the start of the "
             "oldest file that is not older", self._file,
         )  # fmt: skip
-        self.position = Position(position.number)
+        rotated = self._rotated.find()
+        are_new = position.is_rotated and _number_behind(rotated) <= position.number
+        self.position = Position(0 if are_new else position.number)
 
     def read(self) -> list[Received]:
         """Return the next events; none where none has come.
@@ -125,6 +126,8 @@ class Follower:
     def _open_next(self) -> None:
         """Open the file of the position, or the next one that there is."""
         current, rotated = self._look()
+        if self.position.number > _number_behind(rotated):
+            self.position = Position(0)  # all of them were deleted, and numbers begin anew
         later = [each for each in rotated if each.number >= self.position.number]
         if not later:
             if current is not None:
@@ -137,12 +140,10 @@ class Follower:
             return  # deleted just now: looked for again
         if later[0].number > self.position.number > 0:
             logger.warning("file: files before '%s' were deleted unread", later[0].path)
-        self._use(found, Position(later[0].number), later[0].path.name)
-        self._is_rotated = True
+        self._use(found, Position(later[0].number, is_rotated=True), later[0].path.name)
 
     def _use(self, source: Source, position: Position, name: str) -> None:
         self._source, self.position, self._name = source, position, name
-        self._is_rotated = False
 
     def _find_file_of(self, position: Position) -> bool:
         """Open the file in which the line before a position stands; return whether one has it."""
@@ -153,8 +154,7 @@ class Follower:
                 continue
             number = file.number if file else _number_behind(rotated)
             name = file.path.name if file else self._file.name
-            self._use(source, msgspec.structs.replace(position, number=number), name)
-            self._is_rotated = file is not None
+            self._use(source, replace(position, number=number, is_rotated=file is not None), name)
             if current is not None and source is not current:
                 current.close()
             return True
@@ -174,12 +174,12 @@ class Follower:
 
     def _is_finished(self, source: Source) -> bool:
         """Return whether nothing is appended to the open file any more."""
-        if self._is_rotated:
+        if self.position.is_rotated:
             return True
         return not source.is_at(self._file) and self._file.exists()
 
     def _begin_anew_if_replaced(self, source: Source) -> None:
-        if self._is_rotated or not self.position.offset:
+        if self.position.is_rotated or not self.position.offset:
             return
         if source.read(self.position.offset - 1, 1) == b"\n":
             return

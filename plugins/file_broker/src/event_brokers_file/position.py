@@ -28,12 +28,14 @@ class Position(msgspec.Struct, frozen=True):
         offset: bytes of the file, uncompressed, before the next line.
         length: bytes of the line before it, with its end; 0 at the begin of the file.
         digest: of that line, by which the file is known again whatever its name.
+        is_rotated: whether the file had its number already.
     """
 
     number: int
     offset: int = 0
     length: int = 0
     digest: int = 0
+    is_rotated: bool = False
 
     def after(self, line: bytes) -> Position:
         """Return the position behind a line.
@@ -42,7 +44,7 @@ class Position(msgspec.Struct, frozen=True):
             line: the next one, without its end.
         """
         length = len(line) + 1
-        return Position(self.number, self.offset + length, length, digest_of(line))
+        return Position(self.number, self.offset + length, length, digest_of(line), self.is_rotated)
 
 
 class _Record(msgspec.Struct):
