@@ -65,6 +65,7 @@ OPTIONS: dict[str, dict[str, list[str]]] = {
         "username": ["username: rasa"],
         "password": ["password: secret", "password: 0123"],
     },
+    "file": {"path": ["path: rasa_event.log", "path:"]},
 }
 OF_EVERY_SECTION = {
     "params": "params: {a: b}",
@@ -187,13 +188,11 @@ def test_the_type_may_stand_under_its_older_name(tmp_path: Path) -> None:
         endpoints.read(file)
 
 
-def test_a_file_of_rasas_file_broker_is_told_which_package_will_serve_it(tmp_path: Path) -> None:
-    """`path` is its one option: rasa/core/brokers/file.py."""
+def test_a_file_of_rasas_file_broker_has_its_default(tmp_path: Path) -> None:
+    """`path` is its one option, and `rasa_event.log` where it is not given: brokers/file.py."""
     for lines in (["path: rasa_event.log"], []):
-        assert refusals(write(tmp_path, "file", *lines)) == {
-            "type: no plugin serves 'file' yet; event-brokers-file is to",
-            "broker_type: no plugin serves 'file' yet; event-brokers-file is to",
-        }
+        settings = meaning(write(tmp_path, "file", *lines))
+        assert settings.place() == "type file, path rasa_event.log"
 
 
 @pytest.mark.parametrize("kind", ["concurrent_kafka", "Concurrent_Kafka"])
