@@ -447,14 +447,18 @@ def test_a_compressed_file_is_read_by_gzip_and_keeps_its_time(file: Path) -> Non
 
 
 def test_what_a_killed_process_has_left_half_compressed_is_compressed_again(file: Path) -> None:
-    """A half copy is written anew, and an original whose copy is whole is deleted."""
+    """A half copy is written anew or deleted, and so is an original whose copy is whole."""
     publish(file, events(0, 3), rotate="size", rotate_bytes=1)
     folder = file.parent
     (folder / "events.log.1.gz.part").write_bytes(b"half of it")
+    (folder / "events.log.9.gz.part").write_bytes(b"its original was deleted, or compressed")
     (folder / "events.log.2.gz").write_bytes(gzip.compress((folder / "events.log.2").read_bytes()))
     opened(file, rotate="size", compress=True).close()
     assert names(folder) == ["events.log", "events.log.1.gz", "events.log.2.gz"]
     assert numbers(file) == [0, 1, 2]
+    (folder / "events.log.1.gz.part").write_bytes(b"")
+    opened(file, rotate="size", compress=True).close()
+    assert names(folder) == ["events.log", "events.log.1.gz", "events.log.2.gz"]
 
 
 def test_a_compression_that_fails_is_told_and_holds_nobody_up(

@@ -243,9 +243,10 @@ def test_what_rasa_passes_over_is_taken_with_a_word(
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_any_other_key_is_a_mistake(tmp_path: Path, kind: str) -> None:
     """Rasa would pass over it in silence, and somebody has mistyped it."""
-    [sentence] = refusals(write(tmp_path, kind, "usrname: u"))
-    assert sentence.startswith(f"usrname: unknown option of '{kind}'; did you mean '")
-    assert sentence.endswith("username'?")
+    wrong, right = {"file": ("paht", "path")}.get(kind, ("usrname", "username"))
+    [sentence] = refusals(write(tmp_path, kind, f"{wrong}: u"))
+    assert sentence.startswith(f"{wrong}: unknown option of '{kind}'; did you mean '")
+    assert sentence.endswith(f"{right}'?")
 
 
 @pytest.mark.parametrize("topics", ["[a]", "a"])

@@ -13,12 +13,11 @@ from pathlib import Path
 from event_brokers.plugin import logger
 from event_brokers_file.descriptor import Descriptor, sync_folder
 from event_brokers_file.failures import system_reason
-from event_brokers_file.rotated_files import COMPRESSED, RotatedFile, RotatedFiles
+from event_brokers_file.rotated_files import COMPRESSED, HALF_COMPRESSED, RotatedFile, RotatedFiles
 
 _PIECE = 1024 * 1024
 _GZIP = 16 + zlib.MAX_WBITS  # zlib writes gzip's header, too: https://zlib.net/manual.html
 _CLOSE_SECONDS = 5.0
-_PART = ".part"
 
 
 class Compression:
@@ -39,7 +38,8 @@ class Compression:
 
     def begin(self) -> None:
         """Compress what there is, without waiting for it."""
-        if not any(not each.is_compressed for each in self._rotated.find()):
+        is_done = all(each.is_compressed for each in self._rotated.find())
+        if is_done and not self._rotated.find_left_over():
             return
         with self._turn:
             self._is_asked = True
@@ -65,6 +65,8 @@ class Compression:
                 for each in self._rotated.find():
                     if not each.is_compressed and not self._is_closed.is_set():
                         self._compress(each)
+                for path in self._rotated.find_left_over():
+                    _remove_unless_in_use(path)
             except OSError as error:
                 logger.warning("file: compressing: %s", system_reason(error))
 
@@ -78,7 +80,7 @@ class Compression:
 
     def _compress(self, file: RotatedFile) -> None:
         copy = file.path.with_name(file.path.name + COMPRESSED)
-        part = copy.with_name(copy.name + _PART)
+        part = file.path.with_name(file.path.name + HALF_COMPRESSED)
         with closing(Descriptor(part, os.O_RDWR | os.O_CREAT)) as target:
             if not target.try_lock() or not target.is_at(part):
                 return  # another process does it, or has just done it
@@ -113,6 +115,13 @@ class Compression:
         if self._is_synced:
             sync_folder(part.parent)
         return True
+
+
+def _remove_unless_in_use(part: Path) -> None:
+    """Delete half a copy, which nobody needs, unless somebody writes it."""
+    with suppress(FileNotFoundError), closing(Descriptor(part, os.O_RDWR)) as left:
+        if left.try_lock() and left.is_at(part):
+            part.unlink()
 
 
 def _compressed(source: int) -> Iterator[bytes]:

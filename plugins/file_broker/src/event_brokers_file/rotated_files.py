@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 COMPRESSED = ".gz"
-_BEHIND = r"(?:\.\d{4}-\d{2}-\d{2})?\.([1-9]\d*)(\.gz)?"
+HALF_COMPRESSED = ".gz.part"
+_BEHIND = r"(?:\.\d{4}-\d{2}-\d{2})?\.([1-9]\d*)(\.gz|\.gz\.part)?"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,12 @@ class RotatedFiles:
         dated = "" if day is None else f".{day}"
         return self._file.with_name(f"{self._file.name}{dated}.{number}")
 
+    def find_left_over(self) -> list[Path]:
+        """Return the half compressed copies whose originals are gone."""
+        halves = [(number, path) for number, path, end in self._list() if end == HALF_COMPRESSED]
+        originals = {each.number for each in self._find_all() if not each.is_compressed}
+        return [path for number, path in halves if number not in originals]
+
     def prune(self, keep: int) -> None:
         """Delete the oldest.
 
@@ -70,10 +78,16 @@ class RotatedFiles:
                 each.path.unlink(missing_ok=True)
 
     def _find_all(self) -> list[RotatedFile]:
-        found = []
+        found = [
+            RotatedFile(number, path, end == COMPRESSED)
+            for number, path, end in self._list()
+            if end != HALF_COMPRESSED
+        ]
+        return sorted(found, key=lambda each: (each.number, each.is_compressed, each.path))
+
+    def _list(self) -> Iterator[tuple[int, Path, str | None]]:
+        """Yield number, path and what is behind the number."""
         for name in os.listdir(self._file.parent):  # noqa: PTH208 - thousands of names, as texts
             match = self._name.fullmatch(name)
             if match is not None:
-                path = self._file.with_name(name)
-                found.append(RotatedFile(int(match[1]), path, match[2] is not None))
-        return sorted(found, key=lambda each: (each.number, each.is_compressed, each.path))
+                yield int(match[1]), self._file.with_name(name), match[2]
