@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import gzip
 import json
@@ -23,11 +24,13 @@ from hypothesis import strategies as st
 import event_brokers
 from command import Commands, closing_line
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, ReceivedEvent
+from event_brokers.rasa import RasaEventBroker
 from event_brokers_file import FileProducer, descriptor, standard_output
 from event_brokers_file.connection import Connection
 from event_brokers_file.hooks import check, connect
 from event_brokers_file.line import from_line, to_line
 from event_brokers_file.options import FileOptions
+from rasas_loader import RASA_TYPE, EndpointConfig, read_yaml
 from servers.backends.file import read_lines, read_texts
 from small_disk import fill_up, small_disk
 from waiting import wait_until
@@ -800,6 +803,25 @@ def test_what_waits_in_a_spool_goes_into_the_file_when_it_can_be_written(
     done = commands.run("publish", commands.events({"n": 2}))
     assert (done.code, done.out) == (0, closing_line(3, 3))
     assert numbers(path) == [0, 1, 2]
+
+
+def test_a_real_rasa_writes_through_the_adapter(file: Path) -> None:
+    """A section of its file broker, with the two lines changed that lead to us."""
+    section = file.with_name("endpoints.yml")
+    section.write_text(
+        f"event_broker:\n  type: {RASA_TYPE}\n  broker_type: file\n  path: {file}\n",
+        encoding="utf-8",
+    )
+
+    async def publish_as_rasa_does() -> None:
+        broker = await RasaEventBroker.from_endpoint_config(EndpointConfig(**read_yaml(section)))
+        assert broker is not None
+        broker.publish({"sender_id": "a", "event": "user", "n": 0})
+        await broker.close()
+
+    asyncio.run(publish_as_rasa_does())
+    (line,) = read_lines(file)
+    assert (json.loads(line.body)["n"], line.type) == (0, "user")
 
 
 def test_every_line_is_read_by_json_alone(file: Path) -> None:
