@@ -217,6 +217,20 @@ def test_the_end_of_a_rotated_file_may_lack_its_line_end(file: Path) -> None:
         assert numbers(consumer, 4) == [0, 1, 2, 3]
 
 
+def test_a_last_line_without_an_end_is_received_once(file: Path) -> None:
+    """Somebody else has written it, and moved the file under a consumer."""
+    file.write_bytes(b'{"n":0}\n{"n":1}')
+    received = module.consume(FileOptions(path=str(file)), "g", True)
+    assert number(next(received)) == 0
+    assert has_passed(received)
+    file.rename(file.with_name("events.log.1"))
+    file.write_bytes(b'{"n":2}\n')
+    assert [number(wait_until(lambda: next(received))) for _ in range(2)] == [1, 2]
+    received.close()  # type: ignore[attr-defined]
+    with consume(file) as consumer:
+        assert numbers(consumer, 1) == [2]
+
+
 @pytest.mark.parametrize("text", ["x" * 3_000_000, "é"], ids=["long", "short"])
 def test_a_line_of_any_length_is_received(file: Path, text: str) -> None:
     """Plain and compressed."""

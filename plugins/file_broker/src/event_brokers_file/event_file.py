@@ -50,7 +50,7 @@ class EventFile:
         self._is_synced = is_synced
         self._descriptor = _open(self.path, is_made)
         self._size = 0
-        if is_made and is_synced:
+        if is_synced:  # whoever has made it may have been killed before that
             sync_folder(self.path.parent)
 
     @contextmanager

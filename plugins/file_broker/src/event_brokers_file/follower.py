@@ -76,8 +76,9 @@ class Follower:
             self._open_next()
         if self._source is None:
             return []
-        self._begin_anew_if_replaced(self._source)
         is_finished = self._is_finished(self._source)  # asked before: nothing comes behind that
+        if not is_finished:
+            self._begin_anew_if_replaced(self._source)
         found = self._receive(self._source, read_lines(self._source, self.position.offset))
         if found or not is_finished:
             return found
@@ -179,9 +180,7 @@ class Follower:
         return not source.is_at(self._file) and self._file.exists()
 
     def _begin_anew_if_replaced(self, source: Source) -> None:
-        if self.position.is_rotated or not self.position.offset:
-            return
-        if source.read(self.position.offset - 1, 1) == b"\n":
+        if not self.position.offset or source.read(self.position.offset - 1, 1) == b"\n":
             return
         logger.warning("file: '%s' was emptied or replaced; begins at its start", self._file)
         self.position = Position(self.position.number)
@@ -223,7 +222,9 @@ def _open_rotated(file: RotatedFile) -> Source | None:
 def _stands_in(source: Source, position: Position) -> bool:
     """Return whether the line before a position stands in a file, at the same place."""
     line = source.read(position.offset - position.length, position.length)
-    return len(line) == position.length and digest_of(line[:-1]) == position.digest
+    if len(line) == position.length and not line.endswith(b"\n"):
+        return False  # the last line of a file may lack its end
+    return digest_of(line.removesuffix(b"\n")) == position.digest
 
 
 def _number_behind(rotated: Sequence[RotatedFile]) -> int:
