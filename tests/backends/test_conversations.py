@@ -14,6 +14,7 @@ from command import Commands
 from event_brokers import EventBroker
 from event_brokers.plugins import DISTRIBUTIONS
 from event_brokers_assistant import Agent, InMemoryTrackerStore
+from event_brokers_file import FileProducer
 from event_brokers_kafka import KafkaProducer
 from event_brokers_pika import PikaProducer
 from event_brokers_sql import SQLProducer
@@ -152,6 +153,8 @@ def _producer(type_name: str, options: dict[str, Any]) -> EventBroker:
     if type_name == "kafka":
         # several hosts, as the original's list, one of which does not listen
         return KafkaProducer(host=["127.0.0.1:1", options.pop("url")], **options)
+    if type_name == "file":
+        return FileProducer(**options)
     host = {"host": options.pop("url")} if "url" in options else {}
     return SQLProducer(**options, **host)
 

@@ -136,7 +136,7 @@ def test_a_type_that_cannot_be_consumed_is_named(commands: Commands) -> None:
     run = commands.run("tail")
     assert run.code == os.EX_CONFIG
     assert run.err == (
-        "Error: event_broker.type: 'file' cannot be consumed from; its plugin has no hook "
+        "Error: event_broker.type: 'journal' cannot be consumed from; its plugin has no hook "
         "'consume'\n"
     )
 

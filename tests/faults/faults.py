@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from faults import access, capacity, databases, outages, places
+from faults import access, capacity, databases, files, outages, places
 from faults.scene import Scene
 
 SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb", "redis", "nats")
@@ -79,7 +79,14 @@ FAULTS = (
         in_short=("postgresql",),
     ),
     Fault("file locked", databases.file_locked, ("sqlite",), PAUSE_SECONDS),
-    Fault("file read-only", databases.file_read_only, ("sqlite",), in_short=("sqlite",)),
+    Fault(
+        "file read-only", databases.file_read_only, ("sqlite", "file"),
+        in_short=("sqlite", "file"),
+    ),
+    Fault("file locked", files.locked, ("file",), PAUSE_SECONDS),
+    Fault("file deleted", files.deleted, ("file",), in_short=("file",)),
+    Fault("file moved", files.moved, ("file",), in_short=("file",)),
+    Fault("disk full", files.disk_full, ("file",), in_short=("file",)),
     Fault(
         "wrong password, put right", access.wrong_password,
         ("rabbitmq", "postgresql", "mariadb"), from_start=True, in_short=("rabbitmq",),

@@ -30,7 +30,7 @@ CASES = [
     pytest.param(
         fault, f"{backend}_backend",
         id=f"{fault.name}-{backend}",
-        marks=[pytest.mark.xdist_group(backend)] if backend != "sqlite" else [],
+        marks=[pytest.mark.xdist_group(backend)] if backend not in {"sqlite", "file"} else [],
     )
     for fault in FAULTS
     for backend in fault.backends
