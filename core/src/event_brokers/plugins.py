@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "pika": "event-brokers-pika",
     "kafka": "event-brokers-kafka",
     "sql": "event-brokers-sql",
+    "http": "event-brokers-http",
 }
 # to come, so that whoever has such a section knows what to wait for
 COMING_DISTRIBUTIONS = {"file": "event-brokers-file"}
