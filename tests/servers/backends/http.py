@@ -25,7 +25,7 @@ def http_backend(http: HttpServer, name: str) -> Backend:
         lambda: [_request(each) for each in http.arrived(name)],
         http,
         lambda port: {"url": http.url(name, port)},
-        consumes=False,
+        is_endpoint=True,
     )
 
 

@@ -1,18 +1,25 @@
-"""What the core calls: the hooks of `type: http`."""
+"""What the core calls: the hooks of `type: http`.
+
+urllib3 is imported with the first connection: as it is imported it looks for IPv6 by a socket.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from event_brokers import Event, hookimpl
-from event_brokers_http.connection import Connection
-from event_brokers_http.inspection import inspect
 from event_brokers_http.options import HTTPOptions
+
+if TYPE_CHECKING:
+    from event_brokers_http.connection import Connection
 
 
 @hookimpl
 def connect(options: HTTPOptions) -> Connection:
     """Connect, and hear from the server by a request that changes nothing."""
+    from event_brokers_http.connection import Connection  # noqa: PLC0415 - see above
+
     return Connection(options)
 
 
@@ -37,4 +44,6 @@ def options_class() -> type[HTTPOptions]:
 @hookimpl
 def check(options: HTTPOptions) -> Sequence[str]:
     """Ask the server by a request that changes nothing."""
+    from event_brokers_http.inspection import inspect  # noqa: PLC0415 - see above
+
     return inspect(options)

@@ -60,7 +60,12 @@ def login_headers(options: HTTPOptions) -> dict[str, str]:
     elif options.user is not None:
         words = f"{options.user}:{options.revealed_password or ''}"
         login["Authorization"] = f"Basic {base64.b64encode(words.encode()).decode()}"
-    return {"User-Agent": _USER_AGENT, **given, **login}
+    own = (
+        {}
+        if any(name.casefold() == "user-agent" for name in given)
+        else {"User-Agent": _USER_AGENT}
+    )
+    return {**own, **given, **login}
 
 
 def _content(events: Sequence[Event], options: HTTPOptions) -> tuple[bytes, dict[str, str]]:
