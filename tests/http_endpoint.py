@@ -112,6 +112,7 @@ class HttpEndpoint:
     Parameters:
         context: of TLS; None for none.
         port: where it listens; 0 for any.
+        host: where it listens.
 
     Attributes:
         arrived: every request that carries a body, in order.
@@ -122,7 +123,9 @@ class HttpEndpoint:
         connections: made so far.
     """
 
-    def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None = None, port: int = 0, host: str = HOST
+    ) -> None:
         self.arrived: list[Arrival] = []
         self.probes: list[Arrival] = []
         self.answers: deque[Answer] = deque()
@@ -130,6 +133,7 @@ class HttpEndpoint:
         self.to_probes: Answer = status(204)
         self.connections = 0
         self.port = port
+        self.host = host
         self._context = context
         self._open: set[socket.socket] = set()
         self._server: _Server | None = None
@@ -138,7 +142,7 @@ class HttpEndpoint:
     def url(self) -> str:
         """Where events go."""
         scheme = "http" if self._context is None else "https"
-        return f"{scheme}://{HOST}:{self.port}/events"
+        return f"{scheme}://{self.host}:{self.port}/events"
 
     def __enter__(self) -> Self:
         self.start()
@@ -156,7 +160,7 @@ class HttpEndpoint:
                 owner.connections += 1
                 owner._serve(self.request)
 
-        self._server = _Server((HOST, self.port), Handler)
+        self._server = _Server((self.host, self.port), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""What is sent is what others read: the SDK of CloudEvents, and the library of Standard Webhooks."""
+"""What is sent is what others read: CloudEvents' own SDK, and the one of Standard Webhooks."""
 
 from __future__ import annotations
 

@@ -193,6 +193,6 @@ def test_a_bound_without_a_batch_is_warned_of(caplog: pytest.LogCaptureFixture) 
 
 def test_the_class_takes_the_url_and_every_option() -> None:
     """As the classes of the other types do."""
-    with pytest.raises(ConfigurationError, match="event_broker.tokn: unknown option of 'http'"):
+    with pytest.raises(ConfigurationError, match=r"event_broker\.tokn: unknown option of 'http'"):
         HTTPProducer("https://localhost", tokn="a")
     HTTPProducer("https://localhost", token="a").close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 import urllib3
@@ -95,10 +96,10 @@ class Client:
                 if broken is not None:
                     raise broken from None
                 raise
-            self._deadline.check()  # headers end as well where the socket was shut down
-            answer = Answer(response.status, response.headers.get("Retry-After"))
-            self._finish(response)
-        return answer
+            with closing(response):
+                self._deadline.check()  # headers end as well where the socket was shut down
+                self._read_to_the_end(response)
+                return Answer(response.status, response.headers.get("Retry-After"))
 
     def _send(
         self, method: str, headers: Mapping[str, str], body: bytes | None
@@ -115,7 +116,7 @@ class Client:
             return error
         return None
 
-    def _finish(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _read_to_the_end(self, response: urllib3.BaseHTTPResponse) -> None:
         """Read what else was answered, so that the connection can be used again."""
         try:
             response.read(_MOST_BYTES)
@@ -124,7 +125,6 @@ class Client:
             self._connection.close()
         if not response.closed:
             self._connection.close()
-        response.close()
 
 
 def _connection(options: HTTPOptions) -> HTTPConnection:
