@@ -188,7 +188,7 @@ def test_exactly_the_culprits_of_a_batch_become_dead_letters(
 
     with HttpEndpoint() as server:
         server.answer = answer
-        section = {"type": "http", "url": server.url, "batch": batch}
+        section: dict[str, Any] = {"type": "http", "url": server.url, "batch": batch}
         if batch != "none":
             section["max_batch"] = most
         with event_brokers.connect(section) as broker:

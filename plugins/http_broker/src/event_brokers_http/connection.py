@@ -13,6 +13,7 @@ from event_brokers import (
     PartlyPublished,
     RejectedEvents,
 )
+from event_brokers.plugin.opening import closed_on_failure
 from event_brokers_http.client import Client
 from event_brokers_http.failures import probe_problem, refusal
 from event_brokers_http.options import HTTPOptions
@@ -34,12 +35,8 @@ class Connection:
 
     def __init__(self, options: HTTPOptions) -> None:
         self._options = options
-        self._client = Client(options)
-        try:
+        with closed_on_failure(Client(options)) as self._client:
             probe(self._client, options)
-        except BaseException:
-            self._client.close()
-            raise
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send the events, and wait for the answer to every request.
