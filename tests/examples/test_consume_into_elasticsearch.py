@@ -153,7 +153,7 @@ def test_consumers_fill_a_bulk_together(
     rabbitmq: RabbitMQ, rabbitmq_backend: Backend, elasticsearch: Elasticsearch, tmp_path: Path
 ) -> None:
     """Several events in one request, and none in two that are under way at once."""
-    publish(rabbitmq_backend.section, tmp_path, [{"n": number} for number in range(100)])
+    publish(rabbitmq_backend.section, tmp_path, [{"n": number} for number in range(2000)])
     everybody_has_one = threading.Event()
 
     def answer_late(connection: socket.socket, arrival: Arrival) -> bool:
@@ -162,15 +162,15 @@ def test_consumers_fill_a_bulk_together(
 
     elasticsearch.answers.append(answer_late)
     with indexing(tmp_path, elasticsearch.url.removesuffix("/events")):
-        wait_until(lambda: _unacknowledged(rabbitmq, rabbitmq_backend) == 8, 60)
+        wait_until(lambda: _unacknowledged(rabbitmq, rabbitmq_backend) == 8 * 200, 60)
         everybody_has_one.set()
-        wait_until(lambda: len(elasticsearch.documents) == 100, 60)
+        wait_until(lambda: len(elasticsearch.documents) == 2000, 60)
     assert max(map(len, elasticsearch.bulks)) > 1
     assert all(len(set(bulk)) == len(bulk) for bulk in elasticsearch.bulks)
 
 
 def _unacknowledged(rabbitmq: RabbitMQ, backend: Backend) -> int:
-    """Return how many messages consumers have in hand."""
+    """Return how many messages the consumers have, of which each takes 200 at a time."""
     listed = rabbitmq.control("list_queues", "-q", "name", "messages_unacknowledged").split()
     return int(listed[listed.index(backend.section["queue"]) + 1])
 
