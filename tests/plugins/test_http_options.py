@@ -160,6 +160,13 @@ def test_no_secret_is_shown() -> None:
     )
 
 
+def test_no_file_holds_the_headers() -> None:
+    """A file holds one secret: they have names, too."""
+    assert refusal(headers_file="x") == (
+        "event_broker.headers_file: unknown option of 'http'; did you mean 'headers'?"
+    )
+
+
 def test_keys_of_other_endpoints_have_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
     """Rasa's sections of endpoints may have them; `token` and `headers` have an effect here."""
     with caplog.at_level(logging.WARNING, "event_brokers"):
