@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -23,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import event_brokers
+import rasas_loader
 from command import Commands
 from event_brokers import (
     BrokerUnavailable,
@@ -621,3 +623,23 @@ def test_the_class_delivers(server: HttpEndpoint) -> None:
     with broker:
         broker.publish({"n": 1})
     assert [arrival.method for arrival in server.arrived] == ["PUT"]
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_a_real_rasa_delivers_with_its_token_and_headers(
+    server: HttpEndpoint, is_nested: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its EndpointConfig takes `url`, `token` and `headers` out of a section for itself."""
+    options = {"url": server.url, "token": "the-token", "headers": {"X-A": "1"}}
+    section = {"broker": {"type": "http", **options}} if is_nested else {
+        "broker_type": "http", **options,
+    }  # fmt: skip
+    with caplog.at_level(logging.WARNING, "event_brokers"):
+        broker = rasas_loader.loaded(section)
+        broker.publish({"n": 1})
+        wait_until(lambda: server.arrived)
+        asyncio.run(broker.close())
+    (arrival,) = server.arrived
+    assert arrival.headers["authorization"] == "Bearer the-token"
+    assert arrival.headers["x-a"] == "1"
+    assert not caplog.messages
