@@ -1,9 +1,9 @@
 """Pytest fixtures: each server starts at its first use, once per run, and is stopped at the end.
 
-`rabbitmq`, `kafka`, `postgresql`, `mariadb`, `redis` and `nats` hand a running server to one test
-and make it run again afterwards, so that a test may kill, pause or terminate it. The fixtures that
-end in `_server` live as long as the session. The tests of one server belong in one xdist group, so
-that it is started once.
+`rabbitmq`, `kafka`, `postgresql`, `mariadb`, `redis`, `nats` and `http` hand a running server
+to one test and make it run again afterwards, so that a test may kill, pause or terminate it. The
+fixtures that end in `_server` live as long as the session. The tests of one server belong in one
+xdist group, so that it is started once.
 """
 
 from __future__ import annotations

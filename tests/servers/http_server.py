@@ -84,6 +84,10 @@ class HttpServer(ServerProcess):
         """
         self._ask("POST", name, body.encode())
 
+    def ask(self) -> None:
+        """Ask for nothing in particular; return when the server has answered."""
+        self._ask("GET", "health", None)
+
     def arrived(self, name: str) -> list[dict[str, Any]]:
         """Return the requests that are kept under a name, each with `headers` and `body`."""
         file = self.folder / f"{name}.jsonl"
@@ -107,7 +111,7 @@ class HttpServer(ServerProcess):
         ]  # fmt: skip
 
     def _check(self) -> None:
-        self._ask("GET", "health", None)
+        self.ask()
 
     def _ask(self, method: str, name: str, body: bytes | None) -> None:
         login = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()

@@ -118,6 +118,7 @@ def recall(server: AnyServer) -> str:
             last = server.run(lambda jetstream: jetstream.get_last_msg(TOPIC, TOPIC))
             return (last.data or b"").decode()
         case HttpServer():
+            server.ask()  # what it has kept stands in a file
             return str(server.arrived(TOPIC)[-1]["body"])
 
 
