@@ -7,11 +7,13 @@ says how requests are answered, and may be changed at any time.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import socket
 import ssl
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from http_endpoint import Answer, Arrival, HttpEndpoint, status
@@ -32,6 +34,8 @@ class Ledger:
 
     def answer(self, connection: socket.socket, arrival: Arrival) -> bool:
         """Answer a request, and keep it where that is a success."""
+        if arrival.headers.get("content-encoding") == "gzip":
+            arrival = replace(arrival, body=gzip.decompress(arrival.body))
         with self._lock:
             found = self._judge(arrival)
         return found(connection, arrival)

@@ -1,4 +1,4 @@
-"""`type: http` holds the contract: one event a request, and batches of CloudEvents."""
+"""`type: http` holds the contract: one event a request, and compressed batches of CloudEvents."""
 
 from __future__ import annotations
 
@@ -85,9 +85,11 @@ class TestHttp(OverHttp):
 
 @pytest.mark.xdist_group("http")
 class TestHttpCloudEvents(OverHttp):
-    """Batches of CloudEvents, which carry ids, types and bodies, but not every header."""
+    """Batches of CloudEvents, compressed: they carry ids, types and bodies, not every header."""
 
-    form: Mapping[str, Any] = {"format": "cloudevents", "batch": "array"}
+    form: Mapping[str, Any] = {
+        "format": "cloudevents", "batch": "array", "compression": "gzip",
+    }  # fmt: skip
     has_headers = False
 
     def arrived(self) -> list[Arrived]:
