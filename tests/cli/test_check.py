@@ -17,6 +17,8 @@ from stand_in import write_plugin
 
 def test_it_names_type_plugin_server_and_target(commands: Commands, backend: Backend) -> None:
     """Before the first event and after it: creatable, then found; nothing arrives by looking."""
+    if backend.is_endpoint:
+        pytest.skip("nothing is made there")
     commands.broker(backend.section)
     kind, target = backend.section["type"].lower(), list(backend.section.values())[-1]
     before = commands.run("check")

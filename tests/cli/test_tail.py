@@ -45,6 +45,8 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
 @pytest.fixture
 def watched(backend: Backend) -> Backend:
     """Return each broker, RabbitMQ with an exchange, for a queue alone gives events away."""
+    if backend.is_endpoint:
+        pytest.skip("nothing can be read back from it")
     if backend.section["type"] == "pika":
         name = backend.section["queue"]
         return Backend(

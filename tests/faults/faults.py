@@ -10,7 +10,7 @@ from typing import Any
 from faults import access, capacity, databases, files, outages, places
 from faults.scene import Scene
 
-SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb", "redis", "nats")
+SERVERS = ("rabbitmq", "kafka", "postgresql", "mariadb", "redis", "nats", "http")
 PAUSE_SECONDS = 12  # longer than twice the heartbeat of the tests
 
 
@@ -70,6 +70,12 @@ FAULTS = (
         in_short=("kafka", "nats"),
     ),
     Fault(
+        "message too large", capacity.body_too_large, ("http",), in_short=("http",),
+    ),
+    Fault(
+        "429 with Retry-After", capacity.too_many_requests, ("http",), in_short=("http",),
+    ),
+    Fault(
         "sessions ended", databases.sessions_ended, ("postgresql", "mariadb"),
         in_short=("postgresql",),
     ),
@@ -100,7 +106,11 @@ FAULTS = (
         from_start=True, in_short=("nats",),
     ),
     Fault(
-        "certificate replaced", access.certificate_replaced, ("rabbitmq", "kafka", "redis"),
+        "wrong password, put right", access.http_wrong_password, ("http",),
+        from_start=True, in_short=("http",),
+    ),
+    Fault(
+        "certificate replaced", access.certificate_replaced, ("rabbitmq", "kafka", "redis", "http"),
         from_start=True, section=access.over_tls,
     ),
 )  # fmt: skip

@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from nats.js import JetStreamContext
 
 from servers import (
+    HttpServer,
     Kafka,
     MariaDB,
     MissingServer,
@@ -34,7 +35,7 @@ from servers import (
 from servers.fixtures import started
 from waiting import wait_until
 
-AnyServer: TypeAlias = RabbitMQ | Kafka | PostgreSQL | MariaDB | Redis | Nats
+AnyServer: TypeAlias = HttpServer | RabbitMQ | Kafka | PostgreSQL | MariaDB | Redis | Nats
 CLASSES: dict[str, type[AnyServer]] = {
     "rabbitmq": RabbitMQ,
     "kafka": Kafka,
@@ -42,6 +43,7 @@ CLASSES: dict[str, type[AnyServer]] = {
     "mariadb": MariaDB,
     "redis": Redis,
     "nats": Nats,
+    "http": HttpServer,
 }
 EVERY_SERVER = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CLASSES]
 QUICK_SERVERS = EVERY_SERVER[2:]
@@ -81,6 +83,8 @@ def remember(server: AnyServer, text: str) -> None:
                 client.set(TOPIC, text)
         case Nats():
             server.run(lambda jetstream: store(jetstream, text))
+        case HttpServer():
+            server.put(TOPIC, text)
 
 
 def recall(server: AnyServer) -> str:
@@ -113,6 +117,9 @@ def recall(server: AnyServer) -> str:
         case Nats():
             last = server.run(lambda jetstream: jetstream.get_last_msg(TOPIC, TOPIC))
             return (last.data or b"").decode()
+        case HttpServer():
+            server.ask()  # what it has kept stands in a file
+            return str(server.arrived(TOPIC)[-1]["body"])
 
 
 async def store(jetstream: JetStreamContext, text: str) -> None:

@@ -27,6 +27,7 @@ DISTRIBUTIONS = {
     "kafka": "event-brokers-kafka",
     "sql": "event-brokers-sql",
     "file": "event-brokers-file",
+    "http": "event-brokers-http",
 }
 _OTHER_NAMES = {"concurrent_kafka": "kafka"}
 
