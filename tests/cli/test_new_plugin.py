@@ -61,7 +61,9 @@ def test_a_distribution_is_named_after_its_type(commands: Commands) -> None:
     assert {commands.folder / name for name in document["files"]} == written
     project = read_project(folder)
     assert project["name"] == "event-brokers-my-own"
-    assert project["entry-points"] == {"event_brokers": {"my_own": "event_brokers_my_own.hooks"}}
+    assert project["entry-points"] == {
+        "event_brokers": {"my_own": "event_brokers_my_own.hooks:plugin"}
+    }
     names = {path.relative_to(folder).as_posix() for path in written}
     assert {"LICENSE", "README.md", ".github/workflows/checks.yml"} <= names
     assert {"src/event_brokers_my_own/py.typed", "tests/test_conformance.py"} <= names
@@ -79,7 +81,7 @@ def test_an_option_brings_what_it_says(
     client = (package / "client.py").read_text(encoding="utf-8")
     hooks = (package / "hooks.py").read_text(encoding="utf-8")
     assert ("LoopThread" in client) is is_asyncio
-    assert ("def consume(" in hooks) is consumes
+    assert ("ConsumingHooks" in hooks) is consumes
     assert (package / "consumer.py").exists() is consumes
 
 

@@ -57,11 +57,7 @@ def explained(error: Exception, **given: Any) -> Exception:
     """Return what comes out of the block in which a client has raised an error."""
     with (
         pytest.raises(Exception) as raised,  # noqa: PT011 - which one is what is asked
-        explaining(
-            options(**given),
-            denied=lambda cause: isinstance(cause, WrongPassword),
-            lost=(ClientError,),
-        ),
+        explaining(options(**given), denied=(WrongPassword,), lost=(ClientError,)),
     ):
         raise error
     return raised.value

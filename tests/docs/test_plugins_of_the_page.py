@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import module_from_spec, spec_from_file_location
@@ -19,7 +20,8 @@ from event_brokers.testing import Arrived, Conformance
 from wheels import ROOT
 
 TEMPLATE = ROOT / "core/src/event_brokers/cli/plugin-template/common"
-TOKEN = "right-token"
+PASSWORD = "right-password"
+LOGIN = f"conformance:{PASSWORD}"
 MOST_BYTES = 2_000_000
 
 
@@ -97,7 +99,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return self._answer(204, body)
 
     def _answer(self, status: int, body: bytes | None = None) -> None:
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+        if self.headers["Authorization"] != f"Basic {b64encode(LOGIN.encode()).decode()}":
             status, body = 401, None
         if body is not None:
             self.server.endpoint.keep(self.path, body, json.loads(self.headers["Event"]))
@@ -115,10 +117,10 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 class TestWebhook(Conformance):
-    """An HTTP endpoint, with TLS and a token."""
+    """An HTTP endpoint, with TLS and a login."""
 
     type = "webhook"
-    entry_point = "event_brokers_webhook"
+    entry_point = "event_brokers_webhook:plugin"
     server: Endpoint
 
     @pytest.fixture(autouse=True)
@@ -131,7 +133,10 @@ class TestWebhook(Conformance):
 
     def at(self, port: int) -> dict[str, Any]:
         """Return the options that lead to another port."""
-        return {"host": f"127.0.0.1:{port}", "path": self._path(), "token": TOKEN, "tls": False}
+        return {
+            "url": f"127.0.0.1:{port}", "path": self._path(), "tls": False,
+            "username": "conformance", "password": PASSWORD,
+        }  # fmt: skip
 
     def arrived(self) -> list[Arrived]:
         """Return what was posted."""
@@ -154,8 +159,8 @@ class TestWebhook(Conformance):
         return {"text": "x" * MOST_BYTES}
 
     def with_password(self, password: str) -> dict[str, Any]:
-        """Return another token."""
-        return {**self.options(), "token": password}
+        """Return another password."""
+        return {**self.options(), "password": password}
 
     def over_tls(self, port: int, authority: str) -> dict[str, Any]:
         """Return the way over TLS."""

@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 import event_brokers
 from event_brokers import ConfigurationError, ReceivedEvent
 from event_brokers.endpoints import read
-from event_brokers_nats import consumer
+from event_brokers_nats import consuming
 from servers import Certificates, Nats
 from servers.backends import Backend
 from waiting import wait_until
@@ -156,7 +156,7 @@ def test_what_a_killed_consumer_had_in_hand_comes_again(
     nats_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the next consumer of the group, after a while."""
-    monkeypatch.setattr(consumer, "LEFT_SECONDS", 0.5)
+    monkeypatch.setattr(consuming, "LEFT_SECONDS", 0.5)
     publish(nats_backend.section, {"n": 0}, {"n": 1})
     killed = receive(nats_backend.section, "group")
     first = next(killed)

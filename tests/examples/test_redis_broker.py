@@ -11,7 +11,7 @@ import pytest
 import event_brokers
 from event_brokers import BrokerUnavailable, ConfigurationError, ReceivedEvent
 from event_brokers.endpoints import read
-from event_brokers_redis import consumer
+from event_brokers_redis import consuming
 from servers import Redis
 from servers.backends import Backend
 from waiting import wait_until
@@ -111,7 +111,7 @@ def test_what_a_killed_consumer_had_in_hand_comes_again(
     redis_backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the next consumer of the group, after a while; before what is new."""
-    monkeypatch.setattr(consumer, "LEFT_MS", 1)
+    monkeypatch.setattr(consuming, "LEFT_MS", 1)
     publish(redis_backend.section, 2)
     killed = receive(redis_backend.section, "group")
     first = next(killed)

@@ -432,6 +432,8 @@ def test_a_queue_that_is_full_gets_the_events_once_there_is_room(
 def test_returned_events_are_counted_in_the_sentence(rabbitmq: RabbitMQ, name: str) -> None:
     """RabbitMQ confirms what it returns, too; that is no delivery."""
     with connected(plain(rabbitmq, name)) as opened:
+        # a connection begins with one event at a time
+        opened.publish([an_event(number) for number in range(60)])
         with channel(rabbitmq) as other:
             other.queue_delete(name)
         with pytest.raises(BrokerUnavailable) as caught:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import ssl
 import threading
 from collections.abc import Generator, Sequence
@@ -97,7 +98,10 @@ class LeaksThreads(Ledger):
         return session
 
 
-@broken("test_failed_connects_leave_nothing_behind")
+@broken(
+    "test_failed_connects_leave_nothing_behind",
+    also=("test_refused_connects_leave_nothing_behind",),
+)
 class LeaksWhereConnectingFails(Ledger):
     """Starts its thread before it knows whether it will need it."""
 
@@ -111,6 +115,20 @@ class LeaksWhereConnectingFails(Ledger):
     def release(self, session: Any) -> None:
         session.ended.set()
         super().release(session)
+
+
+@broken("test_refused_connects_leave_nothing_behind")
+class LeaksWhereItIsNotLetIn(Ledger):
+    """Keeps the socket of a session that was not let in."""
+
+    class _Session(Session):
+        kept: ClassVar[list[socket.socket]] = []
+
+        def wrong_password(self) -> Exception:
+            self.kept.append(self._socket.dup())
+            return super().wrong_password()
+
+    session_class = _Session
 
 
 class _LazySession(Session):

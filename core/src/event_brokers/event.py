@@ -118,11 +118,12 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
         Parameters:
             body: as received.
             origin: where it stood, in words.
-            id: the event's id, where there was one.
+            id: the event's id; what the header `event_id` says unless given.
             headers: what travelled beside the body.
         """
         event, problem = parse(body)
-        return cls(body, origin, id, dict(headers or {}), event, problem)
+        beside = dict(headers or {})
+        return cls(body, origin, id or beside.get("event_id"), beside, event, problem)
 
     def __repr__(self) -> str:
         return f"ReceivedEvent(id={self.id!r}, origin={self.origin!r}, {len(self.body)} bytes)"

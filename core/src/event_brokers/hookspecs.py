@@ -57,7 +57,8 @@ def connect(options: Any, used: set[str]) -> Any:
     """Return a live connection object of the plugin's own kind; never None.
 
     It must have heard from the broker: an outage has to show here, for in `publish` it would look
-    like a bad event. Queues, topics and tables that are missing are made here.
+    like a bad event. Queues, topics and tables that are missing are made here. Where it raises, it
+    leaves nothing open: no thread, socket or file.
 
     Parameters:
         options: an instance of the class that the `options` hook names; without that hook, the

@@ -97,6 +97,20 @@ class LoopThread:
         if self._thread.is_alive():
             raise BrokerUnavailable(f"the thread '{self._thread.name}' did not end in time")
 
+    def close_after(self, last: Coroutine[Any, Any, object], timeout: float) -> None:
+        """Run what closes the client, and close the loop whatever comes of it; again, do nothing.
+
+        Parameters:
+            last: such as `client.close()`; what it raises is not told, for the client is let go of.
+            timeout: seconds after which it is cancelled.
+
+        Raises:
+            BrokerUnavailable: as `close` does.
+        """
+        with suppress(Exception):
+            self.run(last, timeout)
+        self.close()
+
     def _submit(
         self, coroutine: Coroutine[Any, Any, _Result]
     ) -> concurrent.futures.Future[_Result]:

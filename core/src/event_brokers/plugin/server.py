@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from event_brokers.errors import BrokerUnavailable, ConfigurationError, EventBrokersError
+from event_brokers.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    EventBrokersError,
+    RejectedEvents,
+)
+from event_brokers.event import Event
 from event_brokers.plugin.causes import causes_of
 from event_brokers.plugin.network import Address, connection_problem
 from event_brokers.plugin.tls import (
@@ -32,6 +38,10 @@ class ServerOptions(TlsOptions, frozen=True, kw_only=True):
     """
 
     synonyms: ClassVar[Mapping[str, str]] = {"host": "url"}
+    refuses_empty: ClassVar[Mapping[str, str | None]] = {
+        **TlsOptions.refuses_empty,
+        "password": "username",  # a variable without content is no password
+    }
     place: ClassVar[tuple[str, ...]] = ("url",)
     port_option: ClassVar[str] = "url"
     default_port: ClassVar[int]
@@ -106,8 +116,9 @@ def refuse_downgrade(options: ServerOptions, context: ssl.SSLContext | None) -> 
 @contextmanager
 def explaining(
     options: ServerOptions,
-    denied: Callable[[BaseException], bool],
+    denied: tuple[type[Exception], ...],
     lost: tuple[type[Exception], ...] = (),
+    confirmed: Collection[str] = (),
 ) -> Iterator[None]:
     """Say of what a client raises in the block what it means for delivery.
 
@@ -116,10 +127,10 @@ def explaining(
 
     Parameters:
         options: say which server it is.
-        denied: whether an error says that the server does not let the user in; asked of each of
-            the errors that one was raised from.
+        denied: classes of the client's errors that say that the server does not let the user in.
         lost: classes of the client's errors that are not about an event. Those of the standard
             library are known.
+        confirmed: ids of the events that need not be sent again; it may be added to in the block.
 
     Raises:
         ConfigurationError: a person must change something: user, password, TLS.
@@ -130,7 +141,7 @@ def explaining(
     except EventBrokersError:
         raise
     except Exception as error:
-        explained = _explain(error, options, denied, lost)
+        explained = _explain(error, options, denied, lost, confirmed)
         if explained is None:
             raise
         raise explained from None
@@ -150,6 +161,31 @@ def describe(options: ServerOptions, place: str, is_there: bool) -> list[str]:
     tls = f"TLS {checked} hostname check{certificate}" if options.tls else "no TLS"
     found = "found" if is_there else "is missing; it is made at the first connect"
     return [f"connected to {options.address} {user}, {tls}", f"{place} {found}"]
+
+
+def _bytes_of_body(event: Event) -> int:
+    return len(event.body)
+
+
+def refuse_larger(
+    events: Iterable[Event], most: int, size_of: Callable[[Event], int] = _bytes_of_body
+) -> None:
+    """Refuse a batch in which events are larger than the server takes, before any of it is sent.
+
+    For a server that ends the connection over one, which would look like an outage. The core sends
+    the others again without it.
+
+    Parameters:
+        events: the batch.
+        most: bytes that the server takes.
+        size_of: bytes that it counts of an event; those of the body unless given.
+
+    Raises:
+        RejectedEvents: names the events that are too large.
+    """
+    if too_large := [event.id for event in events if size_of(event) > most]:
+        reason = f"more than the {most} bytes that the server takes"
+        raise RejectedEvents(dict.fromkeys(too_large, reason))
 
 
 def refuse_to_make_again(option: str, name: str, used: set[str]) -> None:
@@ -173,22 +209,23 @@ def refuse_to_make_again(option: str, name: str, used: set[str]) -> None:
 def _explain(
     error: Exception,
     options: ServerOptions,
-    denied: Callable[[BaseException], bool],
+    denied: tuple[type[Exception], ...],
     lost: tuple[type[Exception], ...],
+    confirmed: Collection[str],
 ) -> EventBrokersError | None:
     mistake = _denial(error, options, denied) or _tls_mistake(error, options)
     if mistake is not None:
-        return ConfigurationError(mistake)
+        return ConfigurationError(mistake, confirmed)
     problem = connection_problem(error, options.address)
     if problem is None and isinstance(error, lost):
         problem = f"{options.address}: the client failed with {type(error).__name__}"
-    return None if problem is None else BrokerUnavailable(problem)
+    return None if problem is None else BrokerUnavailable(problem, confirmed)
 
 
 def _denial(
-    error: Exception, options: ServerOptions, denied: Callable[[BaseException], bool]
+    error: Exception, options: ServerOptions, denied: tuple[type[Exception], ...]
 ) -> str | None:
-    if not any(denied(cause) for cause in causes_of(error)):
+    if not any(isinstance(cause, denied) for cause in causes_of(error)):
         return None
     where = f"'{options.address}'"
     if options.password is None:

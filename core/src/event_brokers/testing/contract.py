@@ -28,6 +28,9 @@ CONNECT_HAS_HEARD = Line(
     f"{_HOOKS}.connect", "It must have heard from the broker: an outage has to show here"
 )
 PLACES_ARE_MADE = Line(f"{_HOOKS}.connect", "Queues, topics and tables that are missing are made")
+LEAVES_NOTHING = Line(
+    f"{_HOOKS}.connect", "Where it raises, it leaves nothing open: no thread, socket or file."
+)
 CONFIRMED = Line(
     f"{_HOOKS}.publish",
     "Return only when the broker has durably confirmed every event of the batch.",

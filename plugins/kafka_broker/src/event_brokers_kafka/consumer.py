@@ -175,8 +175,7 @@ def _to_event(record: Any) -> ReceivedEvent:
     return ReceivedEvent.from_body(
         record.value or b"",
         f"topic '{record.topic}', partition {record.partition}, offset {record.offset}",
-        headers.get("event_id"),
-        headers,
+        headers=headers,
     )
 
 

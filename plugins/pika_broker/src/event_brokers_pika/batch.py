@@ -19,14 +19,14 @@ class Batch:
         events: in the order in which they are sent.
 
     Attributes:
-        unconfirmed: delivery tag -> event id, tags ascending.
+        unconfirmed: delivery tag -> event that is under way, tags ascending.
         failure: why the channel or connection ended before the last confirm.
         done: set when nothing more will be said.
     """
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
-        self.unconfirmed: dict[int, str] = {}
+        self.unconfirmed: dict[int, Event] = {}
         self.failure: BaseException | None = None
         self.done = threading.Event()
         self._acknowledged: set[str] = set()
@@ -38,6 +38,11 @@ class Batch:
         """The ids of the events that are in a queue; what no queue took is confirmed, too."""
         return self._acknowledged - self._returned.keys()
 
+    @property
+    def answered(self) -> int:
+        """How many events RabbitMQ has acknowledged or refused."""
+        return len(self._acknowledged) + len(self._refused)
+
     def fail(self, failure: BaseException) -> None:
         """End the batch, if it has not ended: nothing more will be said of it."""
         if not self.done.is_set():
@@ -48,11 +53,20 @@ class Batch:
         """Note that RabbitMQ found no queue for an event; it says so before the confirm."""
         self._returned[event_id] = reason
 
-    def note_answer(self, method: Any) -> None:
-        """Note that RabbitMQ has acknowledged or refused an event, or all up to it."""
-        answered = self._acknowledged if isinstance(method, spec.Basic.Ack) else self._refused
-        for tag in self._find_tags(method):
-            answered.add(self.unconfirmed.pop(tag))
+    def note_answer(self, method: Any) -> list[Event]:
+        """Note that RabbitMQ has acknowledged or refused an event, or all up to it.
+
+        Returns those that a queue has taken.
+        """
+        events = [self.unconfirmed.pop(tag) for tag in self._find_tags(method)]
+        if not isinstance(method, spec.Basic.Ack):
+            self._refused.update(event.id for event in events)
+            return []
+        self._acknowledged.update(event.id for event in events)
+        return [event for event in events if event.id not in self._returned]
+
+    def end_if_answered(self) -> None:
+        """End the batch where nothing is under way."""
         if not self.unconfirmed:
             self.done.set()
 

@@ -82,13 +82,13 @@ class Connection:
 
     def _wait_until_done(self, batch: Batch) -> None:
         """Wait for the last confirm, as long as there is any progress."""
-        left, moved_at = len(batch.events), time.monotonic()
+        answered, moved_at = 0, time.monotonic()
         while not batch.done.wait(_LOOK_SECONDS):
             if not self._thread.is_alive:
                 batch.fail(AMQPConnectionError("the connection has ended"))
             # an alarm ends by itself, or by blocked_connection_timeout
-            if self._channel.is_blocked or len(batch.unconfirmed) != left:
-                left, moved_at = len(batch.unconfirmed), time.monotonic()
+            if self._channel.is_blocked or batch.answered != answered:
+                answered, moved_at = batch.answered, time.monotonic()
             if time.monotonic() - moved_at > _STALLED_SECONDS:
                 raise BrokerUnavailable(
                     f"{self._server.address} confirmed nothing for {_STALLED_SECONDS:.0f} s",

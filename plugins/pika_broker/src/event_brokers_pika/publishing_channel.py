@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from pika import spec
 from pika.exceptions import AMQPError
 
+from event_brokers import Event
 from event_brokers.plugin import logger
 from event_brokers_pika.batch import Batch
 from event_brokers_pika.failures import BLOCKED
 from event_brokers_pika.message import make_properties
 from event_brokers_pika.options import PikaOptions
+from event_brokers_pika.refusals import Refusals
+from event_brokers_pika.turns import Turns
 
 
 class PublishingChannel:
@@ -29,12 +34,14 @@ class PublishingChannel:
     def __init__(self, options: PikaOptions) -> None:
         self.opened: Future[None] = Future()
         self.is_blocked = False
+        self._refusals = Refusals(options)
         self._exchange = options.exchange
         self._routing_key = "" if options.exchange else options.queue_names[0]
         self._environment = os.environ.get("RASA_ENVIRONMENT") or None
         self._channel: Any = None  # the one that is open
         self._next_tag = 1
         self._batch: Batch | None = None
+        self._turns = Turns((), self._refusals.line_of)
         self._failure: BaseException | None = None
 
     def send(self, batch: Batch) -> None:
@@ -86,9 +93,13 @@ class PublishingChannel:
         channel.connection.channel(on_open_callback=self._on_channel_open)
 
     def _publish(self, batch: Batch) -> None:
+        self._turns = Turns(batch.events, self._refusals.line_of)
+        self._send(batch, self._turns.first)
+
+    def _send(self, batch: Batch, events: Sequence[Event]) -> None:
         try:
-            for event in batch.events:
-                batch.unconfirmed[self._next_tag] = event.id
+            for event in events:
+                batch.unconfirmed[self._next_tag] = event
                 self._next_tag += 1
                 self._channel.basic_publish(
                     self._exchange,
@@ -105,8 +116,18 @@ class PublishingChannel:
             self._batch.note_return(returned.message_id, method.reply_text)
 
     def _on_confirmed(self, frame: Any) -> None:
-        if self._batch is not None:
-            self._batch.note_answer(frame.method)
+        batch = self._batch
+        if batch is None or batch.done.is_set():
+            return
+        taken = batch.note_answer(frame.method)
+        if isinstance(frame.method, spec.Basic.Nack):
+            self._refusals.note_refused()
+        self._refusals.note_taken(len(taken))
+        self._send(batch, self._choose_next(taken))
+        batch.end_if_answered()
+
+    def _choose_next(self, taken: Sequence[Event]) -> list[Event]:
+        return self._turns.end() if self._refusals.are_unlikely else self._turns.after(taken)
 
     def _on_blocked(self, _connection: Any, _frame: Any) -> None:
         self.is_blocked = True

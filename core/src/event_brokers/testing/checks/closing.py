@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from event_brokers.testing import contract, events
 from event_brokers.testing.answers import Answers
 from event_brokers.testing.arrivals import missing
 from event_brokers.testing.check import check
-from event_brokers.testing.checks.connecting import nobody
+from event_brokers.testing.checks.connecting import WRONG_PASSWORD, nobody
 from event_brokers.testing.checks.delivery import arrivals_of
 from event_brokers.testing.child_process import Ended, run_child
 from event_brokers.testing.contract import Line, fail, hold
@@ -80,13 +82,13 @@ class ClosingChecks(Answers):
     def test_failed_connects_leave_nothing_behind(self) -> None:
         """A connect that fails leaves no thread, socket or file."""
         with nobody() as port:
-            ended = run_child(
-                self, "fail to connect", self.at(port), _FAILURES * self.hook_seconds,
-                cycles=_FAILURES,
-            )  # fmt: skip
-        self._hold_that_nothing_is_left(
-            ended, f"{_FAILURES} connects that failed", contract.CONNECT_HAS_HEARD
-        )
+            self._hold_that_failing_leaves_nothing(self.at(port), "connects that failed")
+
+    @check("with_password")
+    def test_refused_connects_leave_nothing_behind(self) -> None:
+        """A connect that the server refuses leaves no thread, socket or file."""
+        refused = self.with_password(WRONG_PASSWORD)
+        self._hold_that_failing_leaves_nothing(refused, "connects with a wrong password")
 
     @check()
     def test_both_sides_of_a_fork_publish(self) -> None:
@@ -121,6 +123,11 @@ class ClosingChecks(Answers):
             raise
         except Exception:  # noqa: BLE001 - that is how it should be, and checked elsewhere
             return
+
+    def _hold_that_failing_leaves_nothing(self, options: Mapping[str, Any], what: str) -> None:
+        seconds = _FAILURES * self.hook_seconds
+        ended = run_child(self, "fail to connect", options, seconds, cycles=_FAILURES)
+        self._hold_that_nothing_is_left(ended, f"{_FAILURES} {what}", contract.LEAVES_NOTHING)
 
     @staticmethod
     def _hold_that_nothing_is_left(ended: Ended, after: str, line: Line) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from event_brokers.event import Event, ReceivedEvent
 from event_brokers.testing import contract, events
@@ -102,18 +103,16 @@ class ConsumingChecks(Answers):
     def test_consumers_of_one_group_share_the_events(self) -> None:
         """Two consumers of one group receive each event once, whoever of them it is."""
         published = events.numbered(20)
-        self._begin_group()
-        consumers = [self.subject.consumer(self.options(), self.groups()[0]) for _ in range(2)]
-        listening = [Listening(consumer) for consumer in consumers]
+        readings = [self._reading_from_start() for _ in range(2)]
+        for reading in readings:
+            self._turn(reading)  # it has its place in the group before there is an event
         publish(self, published)
-        self._await_ids(listening, published, contract.GROUPS)
-        for consumer, each in zip(consumers, listening, strict=True):
-            consumer.close()
-            each.has_ended(self.hook_seconds)
-        count = sum(len(each.ids) for each in listening)
+        received = self._take_side_by_side(readings, published)
+        lost = {event.id for event in published} - set(received)
+        hold(not lost, f"{len(lost)} of {len(published)} events were not received", contract.GROUPS)
         hold(
-            count == len(published),
-            f"two consumers of one group received {len(published)} events {count} times",
+            len(received) == len(published),
+            f"two consumers of one group received {len(published)} events {len(received)} times",
             contract.GROUPS,
         )
 
@@ -203,7 +202,7 @@ class ConsumingChecks(Answers):
         publish(self, events.numbered(1))
         consumer = self.subject.consumer(self.options(), self.groups()[0])
         listening = Listening(consumer)
-        listening.has_ended(_SETTLE * self.hook_seconds)
+        wait_until(lambda: bool(listening.ids), _SETTLE * self.hook_seconds)
         closing = threading.Thread(target=consumer.close, daemon=True)
         closing.start()
         closing.join(self.close_seconds + _TURN_SECONDS)
@@ -276,6 +275,26 @@ class ConsumingChecks(Answers):
             f"{len(received)} of {len(published)} events were received",
             contract.YIELDS,
         )
+        return received
+
+    def _take_side_by_side(
+        self, readings: Sequence[Reading], published: Sequence[Event]
+    ) -> list[str | None]:
+        """Return the ids of what each receives until all has come and nothing more does."""
+        wanted = {event.id for event in published}
+        deadline = time.monotonic() + self.hook_seconds
+        received: list[str | None] = []
+
+        def take(reading: Reading) -> None:
+            while time.monotonic() < deadline:
+                found = self._turn(reading)
+                if found is not None:
+                    received.append(found.id)
+                elif wanted <= set(received):
+                    return
+
+        with ThreadPoolExecutor(len(readings)) as threads:
+            list(threads.map(take, readings))
         return received
 
     def _hold_that_next_is(self, wanted: Sequence[Event], line: contract.Line) -> None:

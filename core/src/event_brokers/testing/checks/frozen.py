@@ -24,6 +24,7 @@ from event_brokers.testing.proxy import Proxy
 
 _STREAM_EVENTS = 2000
 _STREAM_PARTS = 4
+_NOTICE = 1 / 15  # of the deadline, in which most plugins notice that the server is away
 
 _Freeze = Callable[[], None]
 
@@ -74,7 +75,8 @@ class FrozenChecks(Answers):
         self.break_server()
         try:
             broker.accept(published[2:])
-            wait_until(lambda: broker.status().last_error is not None, self.hook_seconds / 6)
+            noticed = _NOTICE * self.hook_seconds
+            wait_until(lambda: broker.status().last_error is not None, noticed)
         finally:
             self.mend_server()
         self._hold_that_all_arrive(broker, published)

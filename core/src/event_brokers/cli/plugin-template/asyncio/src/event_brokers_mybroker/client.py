@@ -11,9 +11,10 @@ import json
 from typing import Any
 
 from event_brokers.plugin.loop_thread import LoopThread
-from event_brokers.plugin.tls import client_context
+from event_brokers.plugin.opening import closed_on_failure
+from event_brokers.plugin.server import tls_context
 
-from event_brokers_mybroker.options import BrokerOptions
+from event_brokers_mybroker.options import TYPE, BrokerOptions
 
 ANSWER_SECONDS = 10.0  # that the server may leave us without an answer
 LONGEST_ANSWER = 2**26  # bytes
@@ -28,12 +29,8 @@ class Client:
 
     def __init__(self, options: BrokerOptions) -> None:
         self._loop = LoopThread("event-brokers-mybroker")
-        try:
+        with closed_on_failure(self._loop):
             self._reader, self._writer = self._loop.run(_open(options), ANSWER_SECONDS)
-        except BaseException:
-            self._loop.close()
-            raise
-        self._is_closed = False
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Return the server's answer; raises OSError or EOFError where there is none."""
@@ -41,13 +38,7 @@ class Client:
 
     def close(self) -> None:
         """Release the connection and the loop's thread; again, it does nothing."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            self._loop.run(self._end(), ANSWER_SECONDS)
-        finally:
-            self._loop.close()
+        self._loop.close_after(self._end(), ANSWER_SECONDS)
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         self._writer.write(json.dumps(request).encode() + b"\n")
@@ -61,8 +52,7 @@ class Client:
 
 
 async def _open(options: BrokerOptions) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    address = options.address
-    context = client_context(options) if options.tls else None
+    address, context = options.address, tls_context(options, TYPE)
     return await asyncio.open_connection(
         address.host, address.port, ssl=context, limit=LONGEST_ANSWER
     )

@@ -6,9 +6,10 @@ import json
 import socket
 from typing import Any
 
-from event_brokers.plugin.tls import client_context
+from event_brokers.plugin.opening import closed_on_failure
+from event_brokers.plugin.server import tls_context
 
-from event_brokers_mybroker.options import BrokerOptions
+from event_brokers_mybroker.options import TYPE, BrokerOptions
 
 ANSWER_SECONDS = 10.0  # that the server may leave us without an answer
 
@@ -21,16 +22,12 @@ class Client:
     """
 
     def __init__(self, options: BrokerOptions) -> None:
-        address = options.address
-        context = client_context(options) if options.tls else None
+        address, context = options.address, tls_context(options, TYPE)
         self._socket = socket.create_connection((address.host, address.port), ANSWER_SECONDS)
-        try:
+        with closed_on_failure(self._socket):
             if context is not None:
                 self._socket = context.wrap_socket(self._socket, server_hostname=address.host)
             self._answers = self._socket.makefile("rb")
-        except BaseException:
-            self._socket.close()
-            raise
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Return the server's answer; raises OSError or EOFError where there is none."""

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from event_brokers import ConfigurationError, Event, RejectedEvents
-from event_brokers.plugin.tls import refuse_plain_text, warn_of_plain_password
+from event_brokers import Event, RejectedEvents
+from event_brokers.plugin.opening import closed_on_failure
 
 from event_brokers_mybroker.client import Client
-from event_brokers_mybroker.failures import told_in_words
-from event_brokers_mybroker.options import TYPE, BrokerOptions
+from event_brokers_mybroker.options import BrokerOptions
+
+
+class Denied(Exception):
+    """The server does not let the user in."""
 
 
 class Connection:
-    """What the hook `connect` returns, and the core hands to `publish` and `close`.
+    """What the hooks are made of; the errors that it lets through are explained by them.
 
     Parameters:
         options: of the section `event_broker`.
-        used: the queues that earlier connections have delivered into.
     """
 
-    def __init__(self, options: BrokerOptions, used: set[str]) -> None:
-        self._options = options
-        self._client = signed_in(options)
-        try:
-            self._open_queue(used)
-        except BaseException:
-            self._client.close()
-            raise
+    def __init__(self, options: BrokerOptions) -> None:
+        self.options = options
+        self.client = Client(options)
+        with closed_on_failure(self):
+            self._sign_in()
+
+    def has_place(self) -> bool:
+        """Return whether the queue is there."""
+        answer = self.client.ask(do="open", queue=self.options.queue, make=False)
+        return bool(answer["found"])
+
+    def make_place(self) -> None:
+        """Make the queue."""
+        self.client.ask(do="open", queue=self.options.queue, make=True)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send the batch; return when the server has confirmed every event of it."""
@@ -35,8 +43,7 @@ class Connection:
             {"id": event.id, "body": event.body.decode(), "headers": event.headers}
             for event in events
         ]
-        with told_in_words(self._options):
-            answer = self._client.ask(do="publish", queue=self._options.queue, events=messages)
+        answer = self.client.ask(do="publish", queue=self.options.queue, events=messages)
         refused: dict[str, str] = answer["refused"]
         if refused:
             confirmed = [event.id for event in events if event.id not in refused]
@@ -44,53 +51,10 @@ class Connection:
 
     def close(self) -> None:
         """Release the connection; again, it does nothing."""
-        self._client.close()
+        self.client.close()
 
-    def _open_queue(self, used: set[str]) -> None:
-        queue = self._options.queue
-        with told_in_words(self._options):
-            answer = self._client.ask(do="open", queue=queue, make=queue not in used)
-        if queue in used and not answer["found"]:
-            # somebody has deleted it, with events that were confirmed: it is not made anew
-            raise ConfigurationError(f"event_broker.queue: '{queue}' is gone; make it again there")
-        used.add(queue)
-
-
-def signed_in(options: BrokerOptions) -> Client:
-    """Return a client that the server has accepted."""
-    address = options.address
-    if not options.tls:
-        refuse_plain_text(options, str(address), "write tls: true")
-        if options.password is not None:
-            warn_of_plain_password(TYPE, address, "write tls: true")
-    with told_in_words(options):
-        client = Client(options)
-    try:
-        with told_in_words(options):
-            password = options.password.reveal() if options.password else None
-            answer = client.ask(do="sign in", username=options.username, password=password)
+    def _sign_in(self) -> None:
+        username, password = self.options.username, self.options.revealed_password
+        answer = self.client.ask(do="sign in", username=username, password=password)
         if not answer["accepted"]:
-            raise ConfigurationError(
-                f"event_broker.password: {address} refuses the user or the password"
-            )
-    except BaseException:
-        client.close()
-        raise
-    return client
-
-
-def inspect(options: BrokerOptions) -> list[str]:
-    """Sign in, look for the queue, change nothing; return what was found, a sentence each."""
-    client = signed_in(options)
-    try:
-        with told_in_words(options):
-            answer = client.ask(do="open", queue=options.queue, make=False)
-    finally:
-        client.close()
-    protection = "with TLS" if options.tls else "without TLS"
-    user = f"as '{options.username}'" if options.username else "without a user"
-    found = "exists" if answer["found"] else "is missing, and would be made"
-    return [
-        f"signed in to {options.address} {protection}, {user}",
-        f"queue '{options.queue}' {found}",
-    ]
+            raise Denied

@@ -6,28 +6,21 @@ from collections.abc import Iterator
 
 from event_brokers import ReceivedEvent
 
-from event_brokers_mybroker.connection import signed_in
-from event_brokers_mybroker.failures import told_in_words
-from event_brokers_mybroker.options import BrokerOptions
+from event_brokers_mybroker.connection import Connection
 
 
-def consume(
-    options: BrokerOptions, group: str | None, from_start: bool
+def read(
+    connection: Connection, group: str | None, from_start: bool
 ) -> Iterator[ReceivedEvent | None]:
     """Yield what arrives, for ever, and None where nothing has arrived for a while."""
-    client = signed_in(options)
-    try:
-        with told_in_words(options):
-            client.ask(do="subscribe", queue=options.queue, group=group, from_start=from_start)
-        while True:
-            # the server takes this as the acknowledgement of what it has given before
-            with told_in_words(options):
-                found = client.ask(do="next")["event"]
-            if found is None:
-                yield None
-                continue
-            origin = f"queue '{options.queue}', position {found['position']}"
-            body = found["body"].encode("utf-8", "surrogateescape")
-            yield ReceivedEvent.from_body(body, origin, found["id"], found["headers"])
-    finally:
-        client.close()
+    client, queue = connection.client, connection.options.queue
+    client.ask(do="subscribe", queue=queue, group=group, from_start=from_start)
+    while True:
+        # the server takes this as the acknowledgement of what it has given before
+        found = client.ask(do="next")["event"]
+        if found is None:
+            yield None
+            continue
+        origin = f"queue '{queue}', position {found['position']}"
+        body = found["body"].encode("utf-8", "surrogateescape")
+        yield ReceivedEvent.from_body(body, origin, found["id"], found["headers"])

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from event_brokers.plugin.server_hooks import ConsumingHooks
 
-from event_brokers import Event, ReceivedEvent, hookimpl
-
-from event_brokers_mybroker import consumer
-from event_brokers_mybroker.connection import Connection, inspect
+from event_brokers_mybroker.connection import Connection, Denied
+from event_brokers_mybroker.consumer import read
 from event_brokers_mybroker.options import BrokerOptions
 
-
-@hookimpl(specname="options")
-def options_class() -> type[BrokerOptions]:
-    """Return the options class."""
-    return BrokerOptions
-
-
-@hookimpl
-def connect(options: BrokerOptions, used: set[str]) -> Connection:
-    """Sign in, make sure of the queue, and return a connection that is ready."""
-    return Connection(options, used)
-
-
-@hookimpl
-def publish(connection: Connection, events: Sequence[Event]) -> None:
-    """Send the batch, and wait until the server has confirmed every event."""
-    connection.publish(events)
-
-
-@hookimpl
-def close(connection: Connection) -> None:
-    """Release the connection."""
-    connection.close()
-
-
-@hookimpl
-def check(options: BrokerOptions) -> Sequence[str]:
-    """Sign in, look for the queue, change nothing."""
-    return inspect(options)
-
-
-@hookimpl
-def consume(
-    options: BrokerOptions, group: str | None, from_start: bool
-) -> Iterator[ReceivedEvent | None]:
-    """Yield what arrives in the queue, for a group or for one that only looks on."""
-    return consumer.consume(options, group, from_start)
+plugin = ConsumingHooks(
+    options_class=BrokerOptions,
+    open_connection=Connection,
+    place="queue",
+    denied=(Denied,),
+    read=read,
+)

@@ -1,4 +1,4 @@
-"""Reads the stream: as one of the consumers of a group, or on its own."""
+"""The consuming side: reads the stream, as one of the consumers of a group, or on its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import redis
 
 from event_brokers import ReceivedEvent
 from event_brokers.plugin.receiving import receive
+from event_brokers_redis.publishing import Connection
 
 TURN_MS = 500
 LEFT_MS = 60_000  # after which an event in the hand of a consumer that was killed comes again
@@ -17,9 +18,10 @@ Batches = Iterator[list[tuple[bytes, ReceivedEvent]]]
 
 
 def read(
-    client: redis.Redis, stream: str, group: str | None, from_start: bool
+    connection: Connection, group: str | None, from_start: bool
 ) -> Iterator[ReceivedEvent | None]:
     """Yield the events; see the hook `consume`."""
+    client, stream = connection.client, connection.options.stream
     last = b"0" if from_start else client.xinfo_stream(stream)["last-generated-id"]
     if group is None:
         return receive(follow(client, stream, last))
@@ -34,40 +36,36 @@ def read(
     )
 
 
-def follow(client: redis.Redis, stream: str, last: bytes) -> Batches:
+def follow(client: Any, stream: str, last: bytes) -> Batches:
     """Yield what comes behind the last entry."""
     while True:
-        entries = of_one_stream(client.xread({stream: last}, count=100, block=TURN_MS))
-        yield events_of(stream, entries)
-        last = entries[-1][0] if entries else last
+        batch = events_of(stream, client.xread({stream: last}, count=100, block=TURN_MS))
+        yield batch
+        last = batch[-1][0] if batch else last
 
 
-def take(client: redis.Redis, stream: str, group: str) -> Batches:
+def take(client: Any, stream: str, group: str) -> Batches:
     """Yield what a consumer of the group has left behind, or else what is new to the group."""
-    new: Any = {stream: ">"}
     while True:
         left = client.xautoclaim(stream, group, group, LEFT_MS, count=1)[1]
-        entries = left or of_one_stream(client.xreadgroup(group, group, new, 1, TURN_MS))
-        yield events_of(stream, entries)
+        new = [] if left else client.xreadgroup(group, group, {stream: ">"}, 1, TURN_MS)
+        yield events_of(stream, [(stream, left)] if left else new)
 
 
-def of_one_stream(found: Any) -> Any:
-    """Return the entries of an answer that could hold several streams."""
-    return found[0][1] if found else []
+def events_of(stream: str, found: Any) -> list[tuple[bytes, ReceivedEvent]]:
+    """Return each entry of an answer with the event that it holds."""
+    return [
+        (entry, event_of(f"stream '{stream}', entry {entry.decode()}", fields))
+        for _, entries in found
+        for entry, fields in entries
+    ]
 
 
-def events_of(stream: str, entries: Any) -> list[tuple[bytes, ReceivedEvent]]:
-    """Return each entry with the event that it holds."""
-    return [(entry, event_of(stream, entry, fields)) for entry, fields in entries]
-
-
-def event_of(stream: str, entry: bytes, fields: dict[bytes, bytes]) -> ReceivedEvent:
+def event_of(origin: str, fields: dict[bytes, bytes]) -> ReceivedEvent:
     """Return the event that an entry holds, also one that somebody else has put there."""
     body = fields.pop(b"body", b"")
-    texts = {
-        name.decode(errors="replace"): each.decode(errors="replace")
-        for name, each in fields.items()
+    headers = {
+        name.decode(errors="replace").removeprefix("header:"): text.decode(errors="replace")
+        for name, text in fields.items()
     }
-    headers = {name.removeprefix("header:"): text for name, text in texts.items()}
-    origin = f"stream '{stream}', entry {entry.decode()}"
-    return ReceivedEvent.from_body(body, origin, headers.get("event_id"), headers)
+    return ReceivedEvent.from_body(body, origin, headers=headers)
