@@ -94,6 +94,12 @@ def store_by_sqlalchemy(stored: Stored, asks: bool) -> None:
     stored.connection._storing = storing._Mappings(table, columns, None if asks else unless_stored)
 
 
+def in_small_statements(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let a batch take several statements; connect afterwards."""
+    for name in ("_TO_POSTGRESQL", "_TO_SQLITE", "_TO_PYMYSQL"):
+        monkeypatch.setattr(storing, name, size)
+
+
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NAMES = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=5)
 HEADERS = st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["C", "Z"])), max_size=2)
@@ -117,8 +123,11 @@ def odd_events(draw: st.DrawFn) -> Event:
     return Event.from_dict(body, new_id(), draw(HEADERS))
 
 
-def test_the_drivers_way_writes_what_sqlalchemy_writes(database: Backend) -> None:
+def test_the_drivers_way_writes_what_sqlalchemy_writes(
+    database: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Or the database refuses the batch either way; what is stored already is left alone."""
+    in_small_statements(monkeypatch, 2)
     tables = [f"events_{uuid4().hex[:12]}" for _ in range(3)]
     with opened(database.section, *tables) as (by_driver, by_sqlalchemy, by_asking):
         assert type(by_driver.connection._storing) is not storing._Mappings
@@ -143,7 +152,7 @@ def test_a_batch_larger_than_a_statement_keeps_its_order(
     database: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ids grow in the order of the batch, also around events that are stored already."""
-    monkeypatch.setattr(storing, "_IN_A_STATEMENT", 64)
+    in_small_statements(monkeypatch, 64)
     events = [Event.from_dict({"number": number}) for number in range(1_000)]
     known = events[::7]
     with opened(database.section, f"events_{uuid4().hex[:12]}") as (stored,):
@@ -169,7 +178,7 @@ def test_a_sender_longer_than_its_column_is_refused_and_never_cut(
     database: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rasa's table takes 255 characters, but for SQLite's; nothing of the batch is stored."""
-    monkeypatch.setattr(storing, "_IN_A_STATEMENT", 64)
+    in_small_statements(monkeypatch, 64)
     table = f"events_{uuid4().hex[:12]}"
     make_table_of_rasa(database, table)
     events = [Event.from_dict({"sender_id": "s" * 255, "n": number}) for number in range(200)]

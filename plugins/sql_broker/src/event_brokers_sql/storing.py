@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Double, Table, insert, select
@@ -11,7 +12,10 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from event_brokers_sql.rows import Row
 
 _ASKED_AT_ONCE = 500
-_IN_A_STATEMENT = 1_024  # while PostgreSQL stores these rows, psycopg sends the next
+# rows of a statement
+_TO_POSTGRESQL = 1_024  # while it stores them, psycopg sends the next
+_TO_SQLITE = 128  # with 999 values at most: https://www.sqlite.org/limits.html, before 3.32
+_TO_PYMYSQL = 1  # it puts them together itself
 
 
 class Storing(Protocol):
@@ -40,24 +44,41 @@ def storing_for(connection: Connection, table: Table, columns: Sequence[str]) ->
     dialect = connection.dialect.name, connection.dialect.driver
     if dialect == ("postgresql", "psycopg"):
         return _Arrays(_write_insert_of_arrays(connection, table, columns))
+    target = _write_target(connection, table, columns)
     if dialect == ("sqlite", "pysqlite"):
-        unless_stored = "ON CONFLICT (event_id) DO NOTHING"
-        return _Rows(_write_insert_of_rows(connection, table, columns, "?", unless_stored))
+        row = _write_row("?", columns)
+        return _Rows(target, row, "ON CONFLICT (event_id) DO NOTHING", _TO_SQLITE)
     if dialect in {("mysql", "pymysql"), ("mariadb", "pymysql")}:
+        row = _write_row("%s", columns)
         # not INSERT IGNORE, which would also cut values that are too long
-        unless_stored = "ON DUPLICATE KEY UPDATE event_id = event_id"
-        return _Rows(_write_insert_of_rows(connection, table, columns, "%s", unless_stored))
+        return _Rows(target, row, "ON DUPLICATE KEY UPDATE event_id = event_id", _TO_PYMYSQL)
     return _Mappings(table, columns, _insert_unless_stored(table, connection.dialect.name))
 
 
 class _Rows:
-    """By the driver's own executemany: SQLAlchemy alone would take longer than SQLite does."""
+    """By the driver's own executemany: SQLAlchemy alone would take longer than SQLite does.
 
-    def __init__(self, statement: str) -> None:
-        self._statement = statement
+    Parameters:
+        target: the table and its columns.
+        row: marks for the values of one row.
+        unless_stored: the clause that leaves stored events alone.
+        together: rows of a statement, but for the last of a batch.
+    """
+
+    def __init__(self, target: str, row: str, unless_stored: str, together: int) -> None:
+        self._together = together
+        self._several = f"INSERT INTO {target} VALUES {', '.join([row] * together)} {unless_stored}"
+        self._single = f"INSERT INTO {target} VALUES {row} {unless_stored}"
 
     def store(self, connection: Connection, rows: Sequence[Row]) -> None:
-        connection.exec_driver_sql(self._statement, list(rows))
+        parts = _split(rows, self._together)
+        last = [] if len(parts[-1]) == self._together else parts.pop()
+        if parts:
+            connection.exec_driver_sql(
+                self._several, [tuple(chain.from_iterable(part)) for part in parts]
+            )
+        if last:
+            connection.exec_driver_sql(self._single, list(last))
 
 
 class _Arrays:
@@ -71,11 +92,10 @@ class _Arrays:
         self._statement = statement
 
     def store(self, connection: Connection, rows: Sequence[Row]) -> None:
-        parts = [
-            rows[start : start + _IN_A_STATEMENT] for start in range(0, len(rows), _IN_A_STATEMENT)
-        ]
-        arrays = [tuple(map(list, zip(*part, strict=True))) for part in parts]
-        connection.exec_driver_sql(self._statement, arrays)
+        connection.exec_driver_sql(
+            self._statement,
+            [tuple(map(list, zip(*part, strict=True))) for part in _split(rows, _TO_POSTGRESQL)],
+        )
 
 
 class _Mappings:
@@ -106,21 +126,12 @@ class _Mappings:
         return [row for row in rows if row["event_id"] not in stored]
 
 
-def _write_insert_of_rows(
-    connection: Connection, table: Table, columns: Sequence[str], mark: str, unless_stored: str
-) -> str:
-    """Return the statement that takes a row as its parameters.
+def _split(rows: Sequence[Row], size: int) -> list[Sequence[Row]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
-    Parameters:
-        connection: to the database.
-        table: to store in.
-        columns: of a row.
-        mark: stands for a parameter.
-        unless_stored: the clause that leaves stored events alone.
-    """
-    marks = ", ".join([mark] * len(columns))
-    target = _write_target(connection, table, columns)
-    return f"INSERT INTO {target} VALUES ({marks}) {unless_stored}"
+
+def _write_row(mark: str, columns: Sequence[str]) -> str:
+    return f"({', '.join([mark] * len(columns))})"
 
 
 def _write_insert_of_arrays(connection: Connection, table: Table, columns: Sequence[str]) -> str:
