@@ -51,13 +51,16 @@ TOPIC = "remembered"
 
 # A program that owns a server and waits; the test reads what it started and ends it.
 OWNER = """
+import select
 import sys
 sys.path.insert(0, sys.argv[1])
 import servers
 server = getattr(servers, sys.argv[2])()
 server.start()
 print(server.supervisor_id, server.folder, flush=True)
-sys.stdin.read()
+# With a timeout: a signal in the instant before read() blocks would be seen only after it.
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    pass
 """
 
 
