@@ -6,6 +6,8 @@ It is the contract of one version, the one in core/pyproject.toml, and is writte
 
     - `event_brokers.hookspecs.publish`: ...
 
+The line of a class or a module that is new tells of all that is in it.
+
 With --check nothing is written: a change that does not stand there is named, and the program ends
 with 1. What there is is read from the sources by griffe; nothing is imported.
 """
@@ -106,13 +108,23 @@ def _problems(recorded: dict[str, str], present: dict[str, str]) -> Iterator[str
     told = _told()
     for name in sorted({*recorded, *present}):
         before, now = recorded.get(name), present.get(name)
-        if before == now or name in told:
+        if before == now or name in told or _is_in_what_is_new(name, recorded, told):
             continue
         what = "is new" if before is None else "is gone" if now is None else "has changed"
         yield (
             f"{name} {what}, and {CHANGELOG} does not say so; "
             f"write a line under Unreleased that begins with '- `{name}`: '"
         )
+
+
+def _is_in_what_is_new(name: str, recorded: dict[str, str], told: set[str]) -> bool:
+    """Say whether a line tells of a class or module around a name, of which nothing was there."""
+    parts = name.split(".")
+    around = {".".join(parts[:count]) for count in range(1, len(parts))}
+    return any(
+        not any(f"{other}.".startswith(f"{owner}.") for other in recorded)
+        for owner in around & told
+    )
 
 
 def _told() -> set[str]:

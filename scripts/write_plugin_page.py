@@ -20,6 +20,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "plugins.md"
 PART = re.compile(r"(<!-- contract: ([\w.]+) -->\n).*?(<!-- /contract -->)", re.DOTALL)
 SECTIONS = ("Parameters", "Attributes", "Raises", "Returns")
 QUOTED_TYPE = re.compile(r"(: |-> )'([^']*)'")
+OBJECT_AT_ADDRESS = re.compile(r"<[^<>]*(<[^<>]*>)?[^<>]* at 0x[0-9a-f]+>")
 RULE = re.compile(r"^=+( +=+)+$")
 
 
@@ -54,6 +55,7 @@ def _signature(found: Any) -> str:
     if isinstance(found, type) and not is_error:
         return found.__name__
     signature = QUOTED_TYPE.sub(r"\1\2", str(inspect.signature(found)))
+    signature = OBJECT_AT_ADDRESS.sub("...", signature)  # another one in every process
     signature = signature.replace("(self, ", "(").replace("(self)", "()")
     return str(found.__name__) + (signature.removesuffix(" -> None") if is_error else signature)
 

@@ -79,7 +79,7 @@ class Ended:
 
 
 class Commands:
-    """A folder to run commands in, with a broker type `file` that writes into `arrived.jsonl`.
+    """A folder to run commands in, with a broker type `journal` that writes into `arrived.jsonl`.
 
     Parameters:
         folder: where endpoints.yml is written and files are made.
@@ -88,7 +88,7 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.plugins = folder / "plugins"
-        write_plugin(self.plugins, "file", FILE_BROKER, "file-broker")
+        write_plugin(self.plugins, "journal", FILE_BROKER, "journal-broker")
         self.arrived = folder / "arrived.jsonl"
         self.broker({})
 
@@ -96,10 +96,10 @@ class Commands:
         """Write endpoints.yml.
 
         Parameters:
-            section: what stands under `event_broker`; the type `file` where it names none.
+            section: what stands under `event_broker`; the type `journal` where it names none.
         """
-        whole = {"type": "file", "file": str(self.arrived), **section}
-        if whole["type"] != "file":
+        whole = {"type": "journal", "file": str(self.arrived), **section}
+        if whole["type"] != "journal":
             del whole["file"]
         text = yaml.safe_dump({"event_broker": whole})
         (self.folder / "endpoints.yml").write_text(text, encoding="utf-8")
@@ -116,7 +116,7 @@ class Commands:
         return name
 
     def read(self) -> list[Any]:
-        """Return the events that have arrived at the broker `file`."""
+        """Return the events that have arrived at the broker `journal`."""
         if not self.arrived.exists():
             return []
         return [json.loads(line) for line in self.arrived.read_bytes().splitlines()]

@@ -32,7 +32,7 @@ def model(tracker, message):
 
 def file_broker(commands: Commands, **options: Any) -> dict[str, Any]:
     """Return the sections of an endpoints.yml with the broker of these tests."""
-    return {"event_broker": {"type": "file", "file": str(commands.arrived), **options}}
+    return {"event_broker": {"type": "journal", "file": str(commands.arrived), **options}}
 
 
 def test_a_conversation_arrives_at_the_broker(commands: Commands) -> None:

@@ -16,7 +16,7 @@ def test_every_option_is_listed_with_type_default_and_meaning(commands: Commands
     """Of each plugin and of the section `delivery`, made from the options classes."""
     document = commands.run("plugins", "--json").document
     plugins = {plugin["type"]: plugin for plugin in document["plugins"]}
-    assert {"file", "kafka", "pika", "sql"} <= plugins.keys()
+    assert {"file", "journal", "kafka", "pika", "sql"} <= plugins.keys()
     assert plugins["kafka"]["distribution"] == "event-brokers-kafka"
     options = {option["name"]: option for option in plugins["pika"]["options"]}
     assert options["declare"]["default"] == "true"
@@ -31,7 +31,7 @@ def test_people_read_it_without_a_terminal(commands: Commands) -> None:
     done = commands.run("plugins")
     assert (done.code, done.err) == (0, "")
     assert f"pika: event-brokers-pika {VERSION}" in done.out
-    assert "file: file-broker 1.0\n  does not describe its options" in done.out
+    assert "journal: journal-broker 1.0\n  does not describe its options" in done.out
     assert "delivery: for every type" in done.out
 
 

@@ -162,7 +162,7 @@ def test_without_a_type_all_are_looked_at(commands: Commands, plugin: Path) -> N
     assert plugin.is_dir()
     document = commands.run("plugins", "check", "--json").document
     found = {each["type"]: each["findings"] for each in document["plugins"]}
-    assert {"file", "kafka", "mine", "pika", "sql"} <= found.keys()
+    assert {"file", "journal", "kafka", "mine", "pika", "sql"} <= found.keys()
     for type_name in ("kafka", "pika", "sql"):
         wrong = [each["text"] for each in found[type_name] if each["verdict"] == "wrong"]
         assert wrong == []
@@ -205,4 +205,4 @@ def test_the_list_has_every_plugin_that_cannot_be_used_with_its_reason(
     assert [line for line in reasons if "both serve 'two'; uninstall one of them" in line][1:]
     for reason in ("RuntimeError: no", "is built for event-brokers>=99,<100", "which has no hook"):
         assert any(reason in line for line in reasons), reason
-    assert "file: file-broker 1.0\n  does not describe its options" in done.out
+    assert "journal: journal-broker 1.0\n  does not describe its options" in done.out

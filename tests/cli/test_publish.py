@@ -187,10 +187,10 @@ def test_nothing_is_sent_where_a_file_cannot_be_read(
 
 def test_a_spool_that_cannot_be_used_is_an_error_in_words(commands: Commands) -> None:
     """No traceback, and no line that claims something."""
-    commands.broker({"delivery": {"spool": "plugins/file_broker.py"}})
+    commands.broker({"delivery": {"spool": "plugins/journal_broker.py"}})
     done = commands.run("publish", commands.events({"n": 1}))
     assert (done.code, done.out) == (78, "")
-    assert "file_broker.py' is a file; name a folder" in done.err
+    assert "journal_broker.py' is a file; name a folder" in done.err
     assert "Traceback" not in done.err
 
 

@@ -45,6 +45,8 @@ def lines(process: subprocess.Popen[str], count: int) -> list[str]:
 @pytest.fixture
 def watched(backend: Backend) -> Backend:
     """Return each broker, RabbitMQ with an exchange, for a queue alone gives events away."""
+    if backend.is_endpoint:
+        pytest.skip("nothing can be read back from it")
     if backend.section["type"] == "pika":
         name = backend.section["queue"]
         return Backend(
@@ -136,7 +138,7 @@ def test_a_type_that_cannot_be_consumed_is_named(commands: Commands) -> None:
     run = commands.run("tail")
     assert run.code == os.EX_CONFIG
     assert run.err == (
-        "Error: event_broker.type: 'file' cannot be consumed from; its plugin has no hook "
+        "Error: event_broker.type: 'journal' cannot be consumed from; its plugin has no hook "
         "'consume'\n"
     )
 

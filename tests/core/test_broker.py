@@ -240,7 +240,7 @@ def close(connection): pass
 
 def run_program(folder: Path, program: str, **environment: str) -> tuple[list[str], str]:
     """Run a program with the file plugin; return the lines that arrived, and its stderr."""
-    write_plugin(folder, "file", FILE_PLUGIN)
+    write_plugin(folder, "journal", FILE_PLUGIN)
     arrived = folder / "arrived"
     arrived.touch()
     ended = subprocess.run(
@@ -260,7 +260,7 @@ def test_a_program_that_forgets_to_close_delivers_all_the_same(tmp_path: Path) -
         tmp_path,
         """
         import sys, event_brokers
-        broker = event_brokers.connect({"type": "file", "path": sys.argv[1]})
+        broker = event_brokers.connect({"type": "journal", "path": sys.argv[1]})
         for number in range(1000):
             broker.publish({"number": number})
         """,
@@ -276,7 +276,7 @@ def test_exit_functions_and_late_threads_can_still_publish(tmp_path: Path) -> No
         tmp_path,
         """
         import atexit, sys, threading, event_brokers
-        broker = event_brokers.connect({"type": "file", "path": sys.argv[1]})
+        broker = event_brokers.connect({"type": "journal", "path": sys.argv[1]})
         broker.publish({"from": "main"})
         broker.flush()
         atexit.register(lambda: broker.publish({"from": "atexit"}))
@@ -295,7 +295,7 @@ def test_a_stuck_broker_never_keeps_the_program_from_ending(tmp_path: Path) -> N
         """
         import sys, event_brokers
         broker = event_brokers.connect(
-            {"type": "file", "path": sys.argv[1], "delivery": {"exit_timeout": 0.1}}
+            {"type": "journal", "path": sys.argv[1], "delivery": {"exit_timeout": 0.1}}
         )
         broker.publish({})
         """,

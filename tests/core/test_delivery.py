@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from event_brokers import (
     ConfigurationError,
     Event,
     EventBroker,
+    PartlyPublished,
     RejectedEvents,
     delivery,
     hookimpl,
@@ -287,3 +289,79 @@ def test_a_connect_hook_that_returns_nothing_is_named() -> None:
         "the plugin 'memory' of event_brokers.testing: "
         "hook 'connect' returned None, not a connection"
     )
+
+
+def test_a_broker_that_asks_for_time_is_given_it(caplog: pytest.LogCaptureFixture) -> None:
+    """`retry_after` is waited for, however short the delays are otherwise, and is told."""
+    memory = memory_broker()
+    memory.fail(1, BrokerUnavailable("answers 429", retry_after=0.3))
+    began = time.monotonic()
+    with caplog.at_level(logging.WARNING, "event_brokers"):
+        assert published(memory, 10) == memory.ids()
+    assert time.monotonic() - began >= 0.3
+    assert "memory: retrying: answers 429; next attempt in 0.3 s" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [(1e9, "300.0"), (float("inf"), "300.0"), (float("nan"), "0.0"), (-5, "0.0"), (None, "0.0")],
+)
+def test_no_broker_is_given_more_than_five_minutes(
+    asked: float | None, waited: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a broker asks for is its wish; a number that is none is passed over."""
+    memory = MemoryBroker(Delays(first=0.0, longest=0.0))
+    memory.fail(1, BrokerUnavailable("full", retry_after=asked))
+    with caplog.at_level(logging.WARNING, "event_brokers"), memory.start() as broker:
+        broker.publish({})
+        wait_until(lambda: f"memory: retrying: full; next attempt in {waited} s" in caplog.messages)
+
+
+def test_closing_and_flushing_do_not_wait_for_as_long_as_a_broker_asks() -> None:
+    """`flush` keeps its own time, and `close` tries at once, and again, in a hurry."""
+    memory = memory_broker()
+    memory.fail(3, BrokerUnavailable("full", retry_after=200))
+    with memory.start() as broker:
+        broker.publish({"number": 1})
+        wait_until(lambda: broker.status().state == "retrying")
+        assert broker.flush(0.01).pending == 1
+        assert broker.close(20).delivered == 1
+    assert not memory.publishes
+
+
+def test_a_connection_that_is_asked_to_wait_while_connecting_waits() -> None:
+    """A server that is too busy to be connected to may ask, too."""
+    memory = memory_broker()
+    memory.fail_to_connect(1, BrokerUnavailable("busy", retry_after=0.3))
+    began = time.monotonic()
+    assert published(memory, 3) == memory.ids()
+    assert time.monotonic() - began >= 0.3
+
+
+def test_what_there_was_no_time_for_comes_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Through the same connection, in order, each event once, and nobody hears of an outage."""
+    memory = memory_broker()
+
+    def confirm_some(events: Sequence[Event]) -> None:
+        if len(events) <= 3:
+            return
+        memory.publishes.append(confirm_some)
+        memory.arrived.extend(events[:3])
+        raise PartlyPublished("time is up", [event.id for event in events[:3]])
+
+    memory.publishes.append(confirm_some)
+    with caplog.at_level(logging.WARNING, "event_brokers"):
+        ids = published(memory, 10)
+    assert memory.ids() == ids
+    assert memory.opened == 1
+    assert not caplog.messages
+
+
+def test_no_time_for_any_event_is_an_outage() -> None:
+    """A plugin that confirms nothing is not asked again without a pause."""
+    memory = memory_broker()
+    memory.fail(1, PartlyPublished("time is up", ["another"]))
+    with memory.start() as broker:
+        broker.publish({})
+        assert broker.flush(20).delivered == 1
+    assert memory.opened == 2

@@ -440,13 +440,15 @@ def test_what_never_came_to_disk_is_an_error(tmp_path: Path, disk: Disk) -> None
 def test_the_same_file_serves_the_commands_and_connect(commands: Commands, nested: bool) -> None:
     """Whoever uses Rasa has one endpoints.yml, and looks at it with our commands."""
     options = {"file": str(commands.arrived), "delivery": {"spool": str(commands.folder / "spool")}}
-    inside = {"broker": {"type": "file", **options}}
-    beside = {"broker_type": "file", **options}
+    inside = {"broker": {"type": "journal", **options}}
+    beside = {"broker_type": "journal", **options}
     section = {"type": RASA_TYPE, **(inside if nested else beside)}
     (commands.folder / "endpoints.yml").write_text(json.dumps({"event_broker": section}))
     checked = commands.run("check")
     assert (checked.code, checked.err) == (0, "")
-    assert checked.out.startswith("endpoints.yml: valid, type 'file' served by file-broker 1.0\n")
+    assert checked.out.startswith(
+        "endpoints.yml: valid, type 'journal' served by journal-broker 1.0\n"
+    )
     assert commands.run("publish", commands.events({"n": 1})).code == 0
     assert commands.run("spool", "status").out.startswith("1 delivered\n")
     assert commands.read() == [{"n": 1}]

@@ -94,6 +94,21 @@ def test_a_change_without_a_line_is_named(  # noqa: PLR0913, PLR0917 - one argum
     assert check(copy, "--check").returncode == 0
 
 
+def test_the_line_of_what_is_new_tells_of_all_that_is_in_it(copy: Path) -> None:
+    """Of a module as of a class; the line of what was there before tells of itself alone."""
+    module = copy / CORE / "plugin" / "signing.py"
+    module.write_text("class Signature:\n    key: str\n    def sign(self) -> str: ...\n", "utf-8")
+    change(copy / CORE / "secret.py", "    def reveal(self)", "    def shown(self)")
+    assert len(check(copy, "--check").stderr.splitlines()) == 5
+    lines = "\n- `event_brokers.plugin.signing`: signs.\n- `event_brokers.Secret`: changed.\n"
+    change(copy / "CHANGELOG.md", "## [Unreleased]\n", f"## [Unreleased]\n{lines}")
+    problems = [line.split(", ")[0] for line in check(copy, "--check").stderr.splitlines()]
+    assert problems == [
+        "event_brokers.Secret.reveal is gone",
+        "event_brokers.Secret.shown is new",
+    ]
+
+
 def test_what_is_private_may_change(copy: Path) -> None:
     """A docstring, a body, and a name that begins with an underscore."""
     change(copy / CORE / "errors.py", "The EventBroker was closed;", "It was closed;")

@@ -156,14 +156,16 @@ def test_a_plugin_lists_its_options(plugin_alone: tuple[str, Environment]) -> No
     (plugin,) = json.loads(run.stdout)["plugins"]
     assert (plugin["distribution"], plugin["version"]) == (name, VERSION)
     assert plugin["problem"] is None
-    assert {"url", "password"} & {option["name"] for option in plugin["options"]}
+    assert {"url", "password", "path"} & {option["name"] for option in plugin["options"]}
 
 
 def test_a_plugin_delivers_or_says_why_not(plugin_alone: tuple[str, Environment]) -> None:
-    """SQL really publishes, into SQLite; RabbitMQ and Kafka name the port that refuses."""
+    """SQL and a file really take events; RabbitMQ and Kafka name the port that refuses."""
     name, environment = plugin_alone
     if name == "event-brokers-sql":
         _assert_publishes_into_sqlite(environment)
+    elif name == "event-brokers-file":
+        _assert_appends_to_a_file(environment)
     else:
         _assert_names_the_port_that_refuses(environment, name.removeprefix("event-brokers-"))
 
@@ -202,6 +204,18 @@ def _assert_publishes_into_sqlite(environment: Environment) -> None:
     with closing(sqlite3.connect(environment.folder / "events.db")) as connection:
         rows = connection.execute("SELECT data FROM events").fetchall()
     assert [json.loads(data) for (data,) in rows] == [{"event": "user", "text": "hi"}]
+
+
+def _assert_appends_to_a_file(environment: Environment) -> None:
+    program = (
+        "import event_brokers\n"
+        "with event_brokers.connect({'type': 'file', 'path': 'events.log'}) as broker:\n"
+        "    broker.publish({'event': 'user', 'text': 'hi'})\n"
+    )
+    run = environment.run("python", "-c", program)
+    assert (run.returncode, run.stderr) == (0, "")
+    line = json.loads((environment.folder / "events.log").read_bytes())
+    assert (line["event"], line["text"]) == ("user", "hi")
 
 
 def _assert_names_the_port_that_refuses(environment: Environment, type_name: str) -> None:

@@ -34,9 +34,15 @@ DOCUMENTS = sorted(
     if "```python" in path.read_text(encoding="utf-8") or "```yaml" in path.read_text("utf-8")
 )
 VARIABLES = (
-    "DB_PASSWORD", "KAFKA_PASSWORD", "NATS_PASSWORD", "RABBITMQ_PASSWORD", "REDIS_PASSWORD",
+    "DB_PASSWORD", "HTTP_TOKEN", "KAFKA_PASSWORD", "NATS_PASSWORD", "RABBITMQ_PASSWORD",
+    "REDIS_PASSWORD",
 )  # fmt: skip
-SECRET_FILES = ("secrets/kafka-password", "secrets/rabbitmq-password", "secrets/db-password")
+SECRET_FILES = (
+    "secrets/kafka-password",
+    "secrets/rabbitmq-password",
+    "secrets/db-password",
+    "secrets/webhook-secret",
+)
 _real_load = plugins.load
 
 

@@ -111,6 +111,8 @@ def test_the_plain_consumer_of_kafka(
 
 def test_five_lines_read_from_every_broker(backend: Backend, tmp_path: Path) -> None:
     """The same program, whichever broker endpoints.yml names."""
+    if backend.is_endpoint:
+        pytest.skip("nothing can be read back from it")
     ids = publish(backend.section)
     write_endpoints(tmp_path, backend.section)
     with running(tmp_path, "consume.py") as program:

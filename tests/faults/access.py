@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from faults.scene import Scene
-from servers import Kafka, MariaDB, Nats, PostgreSQL, RabbitMQ, Redis
+from servers import HttpServer, Kafka, MariaDB, Nats, PostgreSQL, RabbitMQ, Redis
 
 
 @contextmanager
@@ -56,10 +56,19 @@ def nats_wrong_password(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def http_wrong_password(scene: Scene) -> Iterator[None]:
+    """The user has another password, until somebody puts it right."""
+    server = scene.server(HttpServer)
+    server.behave(password="another")
+    yield
+    server.behave()
+
+
+@contextmanager
 def certificate_replaced(scene: Scene) -> Iterator[None]:
     """The file of trusted authorities is another one, until somebody replaces it."""
     server = scene.process
-    assert isinstance(server, (RabbitMQ, Kafka, Redis))
+    assert isinstance(server, (RabbitMQ, Kafka, Redis, HttpServer))
     trusted = scene.folder / "ca.pem"
     shutil.copy(server.certificates.other_ca, trusted)
     yield
@@ -75,6 +84,9 @@ def over_tls(scene: Scene) -> dict[str, Any]:
         return {**trusted, "url": url, "port": None, "username": None, "password": None}
     if isinstance(server, Redis):
         return {**trusted, "url": f"localhost:{server.tls_port}", "tls": True}
+    if isinstance(server, HttpServer):
+        path = scene.backend.section["url"].rpartition("/")[2]
+        return {**trusted, "url": f"https://localhost:{server.tls_port}/events/{path}"}
     assert isinstance(server, Kafka)
     return {
         **trusted, "url": server.bootstrap("SSL"), "security_protocol": "SSL",

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from nats.js.api import DiscardPolicy
 
 from faults.scene import Scene
-from servers import Nats, RabbitMQ, Redis
+from servers import HttpServer, Nats, RabbitMQ, Redis
 
 
 @contextmanager
@@ -69,3 +69,23 @@ def message_too_large(scene: Scene) -> Iterator[None]:
     scene.running.publish_doomed(20_000_000)
     scene.running.burst()
     yield
+
+
+@contextmanager
+def body_too_large(scene: Scene) -> Iterator[None]:
+    """One event is more than the HTTP server takes."""
+    scene.server(HttpServer).behave(most_bytes=1_000_000)
+    scene.running.publish_doomed(2_000_000)
+    scene.running.burst()
+    yield
+    scene.running.burst()
+
+
+@contextmanager
+def too_many_requests(scene: Scene) -> Iterator[None]:
+    """The HTTP server is asked too often, and says when to come again."""
+    server = scene.server(HttpServer)
+    server.behave(status=429, headers={"Retry_After": "3"})
+    scene.running.burst()
+    yield
+    server.behave()

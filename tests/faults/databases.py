@@ -88,7 +88,7 @@ def file_locked(scene: Scene) -> Iterator[None]:
 @contextmanager
 def file_read_only(scene: Scene) -> Iterator[None]:
     """The file may not be written, not even by root."""
-    file = scene.section["db"]
+    file = scene.section.get("db") or scene.section["path"]
     if shutil.which("chattr") is None or subprocess.call(["chattr", "+i", file]):
         pytest.skip("chattr +i is not permitted here")
     scene.running.burst()

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from faults import access, capacity, databases, outages, places
+from faults import access, capacity, databases, files, outages, places
 from faults.scene import Scene
 
-SERVERS = ("rabbitmq", "kafka", "librdkafka", "postgresql", "mariadb", "redis", "nats")
+SERVERS = ("rabbitmq", "kafka", "librdkafka", "postgresql", "mariadb", "redis", "nats", "http")
 # the tests of one server run one after the other; both clients of Kafka have the same one
 GROUPS = {**dict(zip(SERVERS, SERVERS, strict=True)), "librdkafka": "kafka"}
 PAUSE_SECONDS = 12  # longer than twice the heartbeat of the tests
@@ -72,6 +72,12 @@ FAULTS = (
         in_short=("kafka", "librdkafka", "nats"),
     ),
     Fault(
+        "message too large", capacity.body_too_large, ("http",), in_short=("http",),
+    ),
+    Fault(
+        "429 with Retry-After", capacity.too_many_requests, ("http",), in_short=("http",),
+    ),
+    Fault(
         "sessions ended", databases.sessions_ended, ("postgresql", "mariadb"),
         in_short=("postgresql",),
     ),
@@ -81,7 +87,14 @@ FAULTS = (
         in_short=("postgresql",),
     ),
     Fault("file locked", databases.file_locked, ("sqlite",), PAUSE_SECONDS),
-    Fault("file read-only", databases.file_read_only, ("sqlite",), in_short=("sqlite",)),
+    Fault(
+        "file read-only", databases.file_read_only, ("sqlite", "file"),
+        in_short=("sqlite", "file"),
+    ),
+    Fault("file locked", files.locked, ("file",), PAUSE_SECONDS),
+    Fault("file deleted", files.deleted, ("file",), in_short=("file",)),
+    Fault("file moved", files.moved, ("file",), in_short=("file",)),
+    Fault("disk full", files.disk_full, ("file",), in_short=("file",)),
     Fault(
         "wrong password, put right", access.wrong_password,
         ("rabbitmq", "postgresql", "mariadb"), from_start=True, in_short=("rabbitmq",),
@@ -95,8 +108,12 @@ FAULTS = (
         from_start=True, in_short=("nats",),
     ),
     Fault(
+        "wrong password, put right", access.http_wrong_password, ("http",),
+        from_start=True, in_short=("http",),
+    ),
+    Fault(
         "certificate replaced", access.certificate_replaced,
-        ("rabbitmq", "kafka", "librdkafka", "redis"),
+        ("rabbitmq", "kafka", "librdkafka", "redis", "http"),
         from_start=True, section=access.over_tls,
     ),
 )  # fmt: skip

@@ -17,7 +17,7 @@ from faults.faults import FAULTS, GROUPS, Fault
 from faults.report import PROPERTY
 from faults.scene import Scene
 from faults.stream import Stream, tally
-from servers import Kafka, Nats, Redis
+from servers import HttpServer, Kafka, Nats, Redis
 from servers.backends import Backend
 from waiting import wait_until
 
@@ -103,7 +103,7 @@ def proxy_of(backend: Backend) -> Proxy:
     """Return a proxy for the backend's server."""
     if isinstance(backend.server, Kafka):
         return Proxy(backend.server.port_behind_proxy, backend.server.proxy_port)
-    if isinstance(backend.server, (Redis, Nats)):
+    if isinstance(backend.server, (Redis, Nats, HttpServer)):
         return Proxy(backend.server.port)
     return Proxy(backend.section["port"])
 

@@ -90,7 +90,7 @@ class Ended:
 
 
 class Programs:
-    """A folder to run programs in, with a broker of the type `file` that writes into `arrived`.
+    """A folder to run programs in, with a broker of the type `journal` that writes into `arrived`.
 
     Parameters:
         folder: where the broker's and the spool's files are.
@@ -100,17 +100,17 @@ class Programs:
         self.folder = folder
         self.database = folder / "events.db"
         self._arrived = folder / "arrived"
-        write_plugin(folder, "file", FILE_PLUGIN, "file-broker")
+        write_plugin(folder, "journal", FILE_PLUGIN, "journal-broker")
 
     def section(self, waits: str, **options: Any) -> dict[str, Any]:
-        """Return the section of the broker `file`.
+        """Return the section of the broker `journal`.
 
         Parameters:
             waits: "memory" or "spool".
             options: of the plugin.
         """
         return {
-            "type": "file",
+            "type": "journal",
             "file": str(self._arrived),
             **options,
             "delivery": self._delivery(waits),

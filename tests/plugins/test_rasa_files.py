@@ -65,6 +65,7 @@ OPTIONS: dict[str, dict[str, list[str]]] = {
         "username": ["username: rasa"],
         "password": ["password: secret", "password: 0123"],
     },
+    "file": {"path": ["path: rasa_event.log", "path:"]},
 }
 OF_EVERY_SECTION = {
     "params": "params: {a: b}",
@@ -187,13 +188,11 @@ def test_the_type_may_stand_under_its_older_name(tmp_path: Path) -> None:
         endpoints.read(file)
 
 
-def test_a_file_of_rasas_file_broker_is_told_which_package_will_serve_it(tmp_path: Path) -> None:
-    """`path` is its one option: rasa/core/brokers/file.py."""
+def test_a_file_of_rasas_file_broker_has_its_default(tmp_path: Path) -> None:
+    """`path` is its one option, and `rasa_event.log` where it is not given: brokers/file.py."""
     for lines in (["path: rasa_event.log"], []):
-        assert refusals(write(tmp_path, "file", *lines)) == {
-            "type: no plugin serves 'file' yet; event-brokers-file is to",
-            "broker_type: no plugin serves 'file' yet; event-brokers-file is to",
-        }
+        settings = meaning(write(tmp_path, "file", *lines))
+        assert settings.place() == "type file, path rasa_event.log"
 
 
 @pytest.mark.parametrize("kind", ["concurrent_kafka", "Concurrent_Kafka"])
@@ -244,9 +243,10 @@ def test_what_rasa_passes_over_is_taken_with_a_word(
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_any_other_key_is_a_mistake(tmp_path: Path, kind: str) -> None:
     """Rasa would pass over it in silence, and somebody has mistyped it."""
-    [sentence] = refusals(write(tmp_path, kind, "usrname: u"))
-    assert sentence.startswith(f"usrname: unknown option of '{kind}'; did you mean '")
-    assert sentence.endswith("username'?")
+    wrong, right = {"file": ("paht", "path")}.get(kind, ("usrname", "username"))
+    [sentence] = refusals(write(tmp_path, kind, f"{wrong}: u"))
+    assert sentence.startswith(f"{wrong}: unknown option of '{kind}'; did you mean '")
+    assert sentence.endswith(f"{right}'?")
 
 
 @pytest.mark.parametrize("topics", ["[a]", "a"])

@@ -1,6 +1,7 @@
 """Private real servers for the tests: one module per server, one seam (`process.ServerProcess`)."""
 
 from .certificates import Certificates
+from .http_server import HttpServer
 from .kafka import Kafka
 from .kafka_with_tokens import KafkaWithTokens
 from .mariadb import MariaDB
@@ -14,6 +15,7 @@ from .token_server import TokenServer
 
 __all__ = [
     "Certificates",
+    "HttpServer",
     "Kafka",
     "KafkaWithTokens",
     "MariaDB",

@@ -1,9 +1,9 @@
 """Pytest fixtures: each server starts at its first use, once per run, and is stopped at the end.
 
-`rabbitmq`, `kafka`, `postgresql`, `mariadb`, `redis` and `nats` hand a running server to one test
-and make it run again afterwards, so that a test may kill, pause or terminate it. The fixtures that
-end in `_server` live as long as the session. The tests of one server belong in one xdist group, so
-that it is started once.
+`rabbitmq`, `kafka`, `postgresql`, `mariadb`, `redis`, `nats` and `http` hand a running server
+to one test and make it run again afterwards, so that a test may kill, pause or terminate it. The
+fixtures that end in `_server` live as long as the session. The tests of one server belong in one
+xdist group, so that it is started once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from . import (
     Certificates,
+    HttpServer,
     Kafka,
     KafkaWithTokens,
     MariaDB,
@@ -143,6 +144,21 @@ def nats_server() -> Iterator[Nats]:
 def nats_over_tls(certificates: Certificates) -> Iterator[Nats]:
     """A second NATS for the whole session, with TLS."""
     with started(Nats(certificates.server_certificate, certificates.server_key)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def http_server(certificates: Certificates) -> Iterator[HttpServer]:
+    """An HTTP server for the whole session."""
+    with started(HttpServer(certificates)) as server:
+        yield server
+
+
+@pytest.fixture
+def http(http_server: HttpServer) -> Iterator[HttpServer]:
+    """A running HTTP server, which the test may kill."""
+    with healthy(http_server) as server:
+        server.behave()
         yield server
 
 

@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from nats.js import JetStreamContext
 
 from servers import (
+    HttpServer,
     Kafka,
     MariaDB,
     MissingServer,
@@ -34,7 +35,7 @@ from servers import (
 from servers.fixtures import started
 from waiting import wait_until
 
-AnyServer: TypeAlias = RabbitMQ | Kafka | PostgreSQL | MariaDB | Redis | Nats
+AnyServer: TypeAlias = HttpServer | RabbitMQ | Kafka | PostgreSQL | MariaDB | Redis | Nats
 CLASSES: dict[str, type[AnyServer]] = {
     "rabbitmq": RabbitMQ,
     "kafka": Kafka,
@@ -42,6 +43,7 @@ CLASSES: dict[str, type[AnyServer]] = {
     "mariadb": MariaDB,
     "redis": Redis,
     "nats": Nats,
+    "http": HttpServer,
 }
 EVERY_SERVER = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CLASSES]
 QUICK_SERVERS = EVERY_SERVER[2:]
@@ -49,13 +51,16 @@ TOPIC = "remembered"
 
 # A program that owns a server and waits; the test reads what it started and ends it.
 OWNER = """
+import select
 import sys
 sys.path.insert(0, sys.argv[1])
 import servers
 server = getattr(servers, sys.argv[2])()
 server.start()
 print(server.supervisor_id, server.folder, flush=True)
-sys.stdin.read()
+# With a timeout: a signal in the instant before read() blocks would be seen only after it.
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    pass
 """
 
 
@@ -81,6 +86,8 @@ def remember(server: AnyServer, text: str) -> None:
                 client.set(TOPIC, text)
         case Nats():
             server.run(lambda jetstream: store(jetstream, text))
+        case HttpServer():
+            server.put(TOPIC, text)
 
 
 def recall(server: AnyServer) -> str:
@@ -113,6 +120,9 @@ def recall(server: AnyServer) -> str:
         case Nats():
             last = server.run(lambda jetstream: jetstream.get_last_msg(TOPIC, TOPIC))
             return (last.data or b"").decode()
+        case HttpServer():
+            server.ask()  # what it has kept stands in a file
+            return str(server.arrived(TOPIC)[-1]["body"])
 
 
 async def store(jetstream: JetStreamContext, text: str) -> None:

@@ -24,7 +24,7 @@ import os, sys
 import event_brokers
 first, durability = int(sys.argv[1]), sys.argv[2]
 broker = event_brokers.connect({
-    "type": "file", "file": "arrived.jsonl",
+    "type": "journal", "file": "arrived.jsonl",
     "delivery": {"spool": "waiting", "durability": durability},
 })
 number = first

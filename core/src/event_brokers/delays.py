@@ -16,6 +16,7 @@ class Delays(msgspec.Struct, frozen=True):
         first: after the first failure, before jitter; doubled at each one that follows.
         first_halted: the same where a person must mend something.
         longest: the cap.
+        longest_asked: the cap where the broker asks for a time.
         hurried: the cap while the program waits for its end.
         hanging_call: that a hook may take to connect or to publish before somebody is told.
         hanging_close: that it may take to close before it is left behind.
@@ -24,6 +25,7 @@ class Delays(msgspec.Struct, frozen=True):
     first: float = 0.1
     first_halted: float = 1.0
     longest: float = 30.0
+    longest_asked: float = 300.0
     hurried: float = 1.0
     hanging_call: float = 30.0
     hanging_close: float = 10.0

@@ -16,6 +16,7 @@ from event_brokers.errors import (
     BrokerUnavailable,
     ConfigurationError,
     EventBrokersError,
+    PartlyPublished,
     PublishError,
     RejectedEvents,
 )
@@ -188,6 +189,8 @@ class Delivery:
             self._settle_rejected(rejected, events)
             if rejected.reconnect:
                 raise BrokerUnavailable(f"a new connection is needed: {rejected}") from rejected
+        except PartlyPublished as partly:
+            self._settle_some(partly, events)
         except (PublishError, ConfigurationError, OSError) as error:
             self._narrowing.interrupted()
             self._settle(getattr(error, "confirmed", ()), events)
@@ -220,6 +223,12 @@ class Delivery:
         if settled:
             self._outage.moved()
         return settled
+
+    def _settle_some(self, partly: PartlyPublished, events: Sequence[Event]) -> None:
+        if not self._settle(partly.confirmed, events):
+            raise BrokerUnavailable(f"nothing was confirmed: {partly}") from partly
+        self._narrowing.answered()
+        self._succeed()
 
     def _settle_rejected(self, rejected: RejectedEvents, events: Sequence[Event]) -> None:
         confirmed = self._settle(rejected.confirmed, events)
@@ -274,7 +283,7 @@ class Delivery:
         suspect = self._narrowing.suspect_id
         if suspect is not None:
             sentence = f"event {suspect} fails alone: {sentence}"
-        delay = self._delay(state)
+        delay = self._delay(state, getattr(error, "retry_after", None))
         # where a person must mend something, another mistake is news, too
         kind = (state, sentence if state is State.HALTED else "")
         level = logging.ERROR if state is State.HALTED else logging.WARNING
@@ -284,11 +293,15 @@ class Delivery:
         self._note(Condition(state, sentence))
         return delay
 
-    def _delay(self, state: State) -> float:
+    def _delay(self, state: State, asked: object) -> float:
         delays = self._delays
         first = delays.first_halted if state is State.HALTED else delays.first
-        longest = min(delays.longest, delays.hurried) if self._is_hurried else delays.longest
-        return retry_delay(first, self._outage.failures, longest)
+        if self._is_hurried:
+            return retry_delay(first, self._outage.failures, min(delays.longest, delays.hurried))
+        delay = retry_delay(first, self._outage.failures, delays.longest)
+        if not isinstance(asked, (int, float)):
+            return delay
+        return max(delay, min(asked, delays.longest_asked))  # in this order NaN is nothing
 
     def _tell_of_death(self, error: BaseException) -> None:
         sentence = f"the thread that delivers has died of {type(error).__name__}; another goes on"

@@ -75,7 +75,31 @@ class PublishError(EventBrokersError):
 
 
 class BrokerUnavailable(PublishError):
-    """Not delivered, or not known: the core reconnects and sends the unconfirmed again."""
+    """Not delivered, or not known: the core reconnects and sends the unconfirmed again.
+
+    Parameters:
+        message: one lower-case clause without a full stop, a secret or an event's body.
+        confirmed: ids of the events of the batch that the broker did confirm.
+        retry_after: seconds for which the broker asks not to be tried again. The core waits for as
+            long, 5 minutes at most, but not while the program waits for its end.
+    """
+
+    def __init__(
+        self, message: str, confirmed: Iterable[str] = (), retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, confirmed)
+        self.retry_after = retry_after
+
+
+class PartlyPublished(PublishError):
+    """The time was up before every event was sent; what was not comes again at once.
+
+    For a broker that takes events one by one: `publish` returns in time, and nothing has failed.
+
+    Parameters:
+        message: one lower-case clause without a full stop, a secret or an event's body.
+        confirmed: ids of the events of the batch that the broker did confirm; one at the least.
+    """
 
 
 class ConfigurationError(EventBrokersError):

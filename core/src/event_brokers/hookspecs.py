@@ -13,6 +13,8 @@ any other exception      `connect`  there is none       kept; tried again soon
 `RejectedEvents`         `publish`  used again, unless  those it names are dead letters (none
                                     `reconnect` is set  named: the batch is halved); others go
                                                         on
+`PartlyPublished`        `publish`  used again          those it confirms are settled; others come
+                                                        again at once
 `ConfigurationError`     `publish`  closed              kept; tried again slowly
 `BrokerUnavailable`,     `publish`  closed              those without a confirm are sent again,
 `OSError`                                               through a new connection
@@ -24,8 +26,9 @@ any exception            `close`    is forgotten        not concerned; one log l
 any other exception      `consume`  the plugin's own    not acknowledged; consumed again
 =======================  =========  ==================  ========================================
 
-The three that `publish` raises on purpose can carry `confirmed`, the ids of the events that need
-not be sent again. Attempts are delayed ever longer, up to 30 s, until something is confirmed.
+Those that `publish` raises on purpose can carry `confirmed`, the ids of the events that need not be
+sent again. Attempts are delayed ever longer, up to 30 s, until something is confirmed;
+`BrokerUnavailable` can carry `retry_after`, the seconds for which the broker asks.
 
 `connect` and `publish` should bound every wait, at about 10 s without an answer: a call that has
 not returned for 30 s is logged and told by `status()`, and no second one is made beside it. A

@@ -101,7 +101,7 @@ class OptionReader(Generic[_OptionsClass]):
         option = self._class.synonyms.get(name, name)
         if option in self._fields:
             return option
-        if option.endswith("_file") and self._is_secret(option.removesuffix("_file")):
+        if option.endswith("_file") and self._is_secret_text(option.removesuffix("_file")):
             return option.removesuffix("_file")
         if name in _RASA_PRO and not self._path:
             raise self._error(
@@ -111,6 +111,12 @@ class OptionReader(Generic[_OptionsClass]):
             )
         known = [*self._fields, *self._class.synonyms]
         raise self._error(f"unknown option of '{self._owner}'{did_you_mean(name, known)}", name)
+
+    def _is_secret_text(self, option: str) -> bool:
+        # a mapping of secrets is none that a file could hold
+        if not self._is_secret(option):
+            return False
+        return in_words(inspect.type_info(self._fields[option].type)).startswith("text")
 
     def _is_secret(self, option: str) -> bool:
         return option in self._fields and bool(secret_types(self._fields[option].type))

@@ -26,9 +26,9 @@ DISTRIBUTIONS = {
     "pika": "event-brokers-pika",
     "kafka": "event-brokers-kafka",
     "sql": "event-brokers-sql",
+    "file": "event-brokers-file",
+    "http": "event-brokers-http",
 }
-# to come, so that whoever has such a section knows what to wait for
-COMING_DISTRIBUTIONS = {"file": "event-brokers-file"}
 _OTHER_NAMES = {"concurrent_kafka": "kafka"}
 
 
@@ -201,8 +201,6 @@ def _claims(wanted: str) -> list[Registration]:
 def _not_found(wanted: str) -> str:
     if wanted in DISTRIBUTIONS:
         return f"'{wanted}' is not installed; pip install {DISTRIBUTIONS[wanted]}"
-    if wanted in COMING_DISTRIBUTIONS:
-        return f"no plugin serves '{wanted}' yet; {COMING_DISTRIBUTIONS[wanted]} is to"
     present = sorted({each.name.casefold() for each in registrations(GROUP)})
     guess = did_you_mean(wanted, [*present, *DISTRIBUTIONS]) or ";"
     lost = "".join(f"; {name}: {problem}" for name, problem in unreadable())

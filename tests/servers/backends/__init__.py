@@ -40,12 +40,14 @@ class Backend:
         read: returns what has arrived so far, in order, read with the plain client alone.
         server: the server behind it; None for a file.
         address: the options that name a port of the server.
+        is_endpoint: whether it only takes events: nothing is made there, nothing read back.
     """
 
     section: dict[str, Any]
     read: Callable[[], list[Arrived]]
     server: ServerProcess | None
     address: Callable[[int], dict[str, Any]] = lambda port: {"port": port}
+    is_endpoint: bool = False
 
     def at(self, port: int) -> dict[str, Any]:
         """Return the section for another port of the same server."""

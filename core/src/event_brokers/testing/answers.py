@@ -160,6 +160,8 @@ class Answers:
     def put(self, body: bytes) -> None:
         """Put a message into the place with a plain client, as somebody else would.
 
+        The place may be missing: nobody has connected before.
+
         Parameters:
             body: which may be no JSON.
         """

@@ -11,6 +11,7 @@ from msgspec import structs
 from event_brokers.broker import EventBroker
 from event_brokers.consumer import Consumer
 from event_brokers.delays import Delays
+from event_brokers.errors import PartlyPublished
 from event_brokers.event import Event
 from event_brokers.plugins import Plugin
 from event_brokers.settings import Settings
@@ -59,9 +60,16 @@ class Connected:
         Returns the list that the hook was given, as it has left it.
         """
         given = list(events)
-        self._thread.call(
-            lambda: self._hook.publish(connection=self.connection, events=given), self._seconds
-        )
+        try:
+            self._thread.call(
+                lambda: self._hook.publish(connection=self.connection, events=given), self._seconds
+            )
+        except PartlyPublished as partly:
+            # as the core does; what is confirmed is no longer there to be confirmed again
+            left = [event for event in events if event.id not in partly.confirmed]
+            if len(left) == len(events):
+                raise
+            return [*given[: len(events) - len(left)], *self.publish(left)]
         return given
 
     def close(self) -> None:

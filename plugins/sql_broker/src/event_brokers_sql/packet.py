@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, text
 
-from event_brokers.plugin import RejectedEvents
+from event_brokers.plugin import Event, RejectedEvents
+from event_brokers_sql.rows import Row
 
-_ROOM = 64 * 1024  # bytes of a statement beside the body and the headers
+_ROOM = 64 * 1024  # bytes of a statement beside the row's texts
 _ESCAPED = (b'"', b"'", b"\\", b"\n")  # in the statement's text each takes one byte more
-_MOST_BYTES_OF_A_CHARACTER = 4
+# sender and type stand beside the body, and all of them may have to be escaped
+_MOST_BYTES_OF_A_BYTE = 6
 
 
 def largest_statement(connection: Connection) -> int | None:
@@ -25,11 +26,12 @@ def largest_statement(connection: Connection) -> int | None:
     return int(connection.execute(text("SELECT @@max_allowed_packet")).scalar_one())
 
 
-def refuse_too_large(rows: Sequence[Mapping[str, Any]], largest: int | None) -> None:
+def refuse_too_large(events: Sequence[Event], rows: Sequence[Row], largest: int | None) -> None:
     """Do nothing where every row fits into a statement.
 
     Parameters:
-        rows: of a batch.
+        events: of a batch.
+        rows: that hold them.
         largest: bytes that a statement may have; None for any number.
 
     Raises:
@@ -37,11 +39,12 @@ def refuse_too_large(rows: Sequence[Mapping[str, Any]], largest: int | None) -> 
     """
     if largest is None:
         return
-    # a look at the length spares nearly every row the counting
-    may_be_too_large = [
-        row for row in rows if _MOST_BYTES_OF_A_CHARACTER * len(_text(row)) + _ROOM > largest
-    ]
-    sizes = {row["event_id"]: _size(row) for row in may_be_too_large}
+    # a look at the event's length spares nearly every row the counting
+    sizes = {
+        event.id: _size(row)
+        for event, row in zip(events, rows, strict=True)
+        if _MOST_BYTES_OF_A_BYTE * event.size + _ROOM > largest
+    }
     reasons = {
         event_id: f"its statement would take {size} bytes, and the database's "
         f"max_allowed_packet is {largest}"
@@ -52,12 +55,7 @@ def refuse_too_large(rows: Sequence[Mapping[str, Any]], largest: int | None) -> 
         raise RejectedEvents(reasons)
 
 
-def _size(row: Mapping[str, Any]) -> int:
+def _size(row: Row) -> int:
     """Return the bytes of the statement that stores a row."""
-    written = _text(row).encode()
+    written = "".join(value for value in row if isinstance(value, str)).encode()
     return len(written) + sum(map(written.count, _ESCAPED)) + _ROOM
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    headers = row.get("headers")
-    return f"{row['data']}{headers}" if headers else str(row["data"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import Row, Table
+import sqlalchemy
+from sqlalchemy import Table
 
 from event_brokers.plugin import Event, ReceivedEvent
+
+Row: TypeAlias = tuple[Any, ...]  # a value for each of a RowMaker's columns
 
 _encode = msgspec.json.Encoder().encode
 _decode_headers = msgspec.json.Decoder(dict[str, str]).decode
@@ -20,27 +23,24 @@ class RowMaker:
     Parameters:
         table: as it is in the database.
         holds_unicode: whether its column `data` takes every character.
+
+    Attributes:
+        columns: those that a row has values for, in the order of the table.
     """
 
     def __init__(self, table: Table, holds_unicode: bool) -> None:
         self._holds_unicode = holds_unicode
         self._has_headers = "headers" in table.c
+        self.columns = tuple(table.c.keys()[1:])  # without the id, which the database gives
 
-    def make(self, event: Event) -> dict[str, Any]:
+    def make(self, event: Event) -> Row:
         """Return the row that holds an event."""
-        row = {
-            "sender_id": event.sender_id,
-            "data": event.body.decode() if self._holds_unicode else _escape(event.body),
-            "event_id": event.id,
-            "type_name": _find_type(event),
-            "timestamp": event.timestamp,
-        }
-        if self._has_headers:
-            row["headers"] = _escape(_encode(event.given_headers)) if event.given_headers else None
-        return row
+        body = event.body.decode() if self._holds_unicode else _escape(event.body)
+        row = (event.sender_id, body, event.id, _find_type(event), event.timestamp)
+        return (*row, _write_headers(event.given_headers)) if self._has_headers else row
 
 
-def read_row(row: Row[Any], table: Table) -> ReceivedEvent:
+def read_row(row: sqlalchemy.Row[Any], table: Table) -> ReceivedEvent:
     """Return the event that a row holds.
 
     Parameters:
@@ -63,7 +63,11 @@ def _find_type(event: Event) -> str | None:
     return event.headers["event_type"]
 
 
-def _read_headers(row: Row[Any]) -> dict[str, str]:
+def _write_headers(given: dict[str, str]) -> str | None:
+    return _escape(_encode(given)) if given else None
+
+
+def _read_headers(row: sqlalchemy.Row[Any]) -> dict[str, str]:
     written = getattr(row, "headers", None)
     try:
         return _decode_headers(written) if written else {}
