@@ -87,6 +87,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure everything beside what else there is: nox -s bench -- kafka --quick."""
+    _install(session, "requirements-tests.txt", "-r", "benchmarks/requirements.txt")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def isolation(session: nox.Session) -> None:
     """Install the wheels of the core alone and of each plugin alone, and use what is there."""
     _install(session)

@@ -15,7 +15,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 
 
 def test_import_brings_in_nothing_from_other_distributions() -> None:
-    """Neither YAML, nor msgspec, nor pluggy, nor a client; benchmarks/import_time.py times it."""
+    """No YAML, no msgspec, no pluggy and no client; `python -m benchmarks start` times it."""
     command = [sys.executable, "-c", PROGRAM]
     run = subprocess.run(command, capture_output=True, check=True, text=True)
     names = {name.partition(".")[0] for name in json.loads(run.stdout)}

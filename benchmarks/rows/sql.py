@@ -1,0 +1,25 @@
+"""Delivery into tables from memory, beside the drivers alone."""
+
+from benchmarks.row import OURS, RATE, Goal, Length, Row, Way
+
+
+def _row(title: str, place: str, driver: str, at_least: float) -> Row:
+    return Row(
+        "sql",
+        f"{title}, from memory",
+        place,
+        (
+            Way(OURS, "benchmarks.ways.ours", {"at_once": 1_000_000}),
+            Way(driver, "benchmarks.ways.sql_drivers"),
+        ),
+        (Goal(RATE, "at least", at_least, beside=driver),),
+        Length(80_000, 5, 5_000),
+        Length(20_000, 2, 2_000),
+    )
+
+
+ROWS = (
+    _row("SQLite", "sqlite", "sqlite3, executemany", 0.85),
+    _row("PostgreSQL", "postgresql", "psycopg, COPY", 0.7),
+    _row("MariaDB", "mariadb", "PyMySQL, executemany", 0.95),
+)
