@@ -68,6 +68,8 @@ def _converse(
     _send(process, msgspec.json.encode(task))
     for line in process.stdout:
         message = msgspec.json.decode(line)
+        if "failure" in message:
+            raise TurnFailed(message["failure"])
         if "ask" not in message:
             return msgspec.convert(message, Figures)
         _do(msgspec.convert(message, Request), server)

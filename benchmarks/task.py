@@ -47,6 +47,12 @@ class Figures(msgspec.Struct):
     curve: list[tuple[float, float]] = []
 
 
+class Failure(msgspec.Struct):
+    """Why a turn has no figures."""
+
+    failure: str
+
+
 class Request(msgspec.Struct):
     """What a turn asks of the process that started it: `kill`, `recover`."""
 

@@ -33,7 +33,7 @@ ROWS = (
         ),
         (Goal("p99 us", "at most", 100), Goal("p99 us", "at most", 100, way=_BUSY)),
         Length(100_000, 5, 2_000),
-        Length(20_000, 2, 2_000),
+        Length(20_000, 3, 2_000),
         "calls",
     ),
     *_OUTAGES,

@@ -27,7 +27,7 @@ ROWS = (
             Goal(RATE, "at least", 8, beside=_KOMBU),
         ),
         Length(40_000, 5, 2_000),
-        Length(10_000, 2, 1_000),
+        Length(10_000, 3, 1_000),
     ),
     Row(
         "rabbitmq",
@@ -39,6 +39,6 @@ ROWS = (
         ),
         (),
         Length(10_000, 5, 2_000),
-        Length(3_000, 2, 500),
+        Length(3_000, 3, 500),
     ),
 )

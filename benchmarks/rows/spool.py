@@ -32,7 +32,7 @@ def _beside_sqlite(
         ),
         (Goal(RATE, "at least", at_least, beside=raw), *goals),
         Length(10_000, 5, 500),
-        Length(4_000, 2, 200),
+        Length(4_000, 3, 200),
     )
 
 
@@ -44,7 +44,7 @@ def _while_delivered(place: str, name: str) -> Row:
         (Way(OURS, _PUBLISH, _PROCESS), Way(_DOWN, _PUBLISH, _PROCESS, place="down")),
         (Goal(RATE, "at least", 0.8, beside=_DOWN),),
         Length(20_000, 5, 500),
-        Length(6_000, 2, 200),
+        Length(6_000, 3, 200),
     )
 
 
@@ -60,7 +60,7 @@ def _many_through_it(place: str, name: str) -> Row:
         ),
         (Goal(RATE, "at least", 0.9, beside=_MEMORY),),
         Length(50_000, 5, 2_000),
-        Length(15_000, 2, 1_000),
+        Length(15_000, 3, 1_000),
     )
 
 

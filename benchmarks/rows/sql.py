@@ -14,7 +14,7 @@ def _row(title: str, place: str, driver: str, at_least: float) -> Row:
         ),
         (Goal(RATE, "at least", at_least, beside=driver),),
         Length(80_000, 5, 5_000),
-        Length(20_000, 2, 2_000),
+        Length(20_000, 3, 2_000),
     )
 
 

@@ -20,7 +20,8 @@ _SUMMARY = re.compile(r"(\d+) records sent, ([\d.,]+) records/sec .* avg latency
 def run(task: Task) -> Figures:
     """Return what the tool prints of its run.
 
-    Settings: `libraries`, the folder of Kafka's jars.
+    Settings: `libraries`, the folder of Kafka's jars; `options` of the producer, such as
+    `linger.ms=5`.
     """
     libraries = Path(task.settings["libraries"])
     done = subprocess.run(
@@ -30,7 +31,7 @@ def run(task: Task) -> Figures:
             "--topic", task.section["topic"], "--num-records", str(task.count),
             "--record-size", str(_RECORD_BYTES), "--throughput", "-1",
             "--producer-props", f"bootstrap.servers={task.section['url']}", "acks=all",
-            "linger.ms=5", "batch.size=262144",
+            *task.settings.get("options", ()),
         ],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
     )  # fmt: skip
