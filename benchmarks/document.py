@@ -14,7 +14,7 @@ from benchmarks import plots, results
 from benchmarks.results import Results, RowResult
 from benchmarks.row import OURS, RATE
 from benchmarks.rows import ROWS
-from benchmarks.wording import columns_of, goal_in_words, number, spread_in_words
+from benchmarks.wording import cells_of, columns_of, goal_in_words, number
 
 _ROOT = Path(__file__).parents[1]
 _PAGE, _README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
@@ -114,8 +114,7 @@ def _write_row(row: RowResult) -> str:
     columns = columns_of(row)
     lines = [_line(["way", *columns]), _line(["---", *["---:"] * len(columns)])]
     for way in row.ways:
-        found = [way.measures.get(name) for name in columns]
-        cells = [spread_in_words(each) if each else "" for each in found]
+        cells = cells_of(way, columns)
         lines.append(_line([way.label, *([way.missing, *cells[1:]] if way.missing else cells)]))
     goals = [f"- {goal_in_words(goal)}" for goal in row.goals]
     return "\n".join([heading, "", *lines, "", *goals])

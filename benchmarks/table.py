@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import RowResult
-from benchmarks.wording import columns_of, goal_in_words, spread_in_words
+from benchmarks.wording import cells_of, columns_of, goal_in_words
 
 _WIDTH = 160
 
@@ -31,9 +31,8 @@ def show(row: RowResult) -> None:
     for way in row.ways:
         if way.missing:
             table.add_row(way.label, way.missing)
-            continue
-        found = (way.measures.get(name) for name in columns)
-        table.add_row(way.label, *(spread_in_words(each) if each else "" for each in found))
+        else:
+            table.add_row(way.label, *cells_of(way, columns))
     console.print(table)
     for goal in row.goals:
         style = {True: "green", False: "red", None: "yellow"}[goal.met]

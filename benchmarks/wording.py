@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.results import GoalResult, RowResult, Spread
+from benchmarks.results import GoalResult, RowResult, WayResult
 
 
 def columns_of(row: RowResult) -> list[str]:
@@ -12,16 +12,19 @@ def columns_of(row: RowResult) -> list[str]:
 
 def number(value: float) -> str:
     """Return a figure with as many digits as mean something."""
-    if abs(value) >= 100:
+    if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def spread_in_words(spread: Spread) -> str:
-    """Return the median, and the extremes where there are any."""
-    if spread.low == spread.high:
-        return number(spread.median)
-    return f"{number(spread.median)} ({number(spread.low)} to {number(spread.high)})"
+def cells_of(way: WayResult, columns: list[str]) -> list[str]:
+    """Return the medians of a way, the first one with its extremes; empty where there is none."""
+    found = [way.measures.get(name) for name in columns]
+    cells = [number(each.median) if each else "" for each in found]
+    first = found[0]
+    if first and first.low != first.high:
+        cells[0] += f" ({number(first.low)} to {number(first.high)})"
+    return cells
 
 
 def goal_in_words(goal: GoalResult) -> str:
