@@ -17,11 +17,11 @@ from benchmarks.rows import ROWS
 from benchmarks.wording import cells_of, columns_of, goal_in_words, number
 
 _ROOT = Path(__file__).parents[1]
-_PAGE, _README = _ROOT / "docs" / "performance.md", _ROOT / "README.md"
-_PLOTS = _ROOT / "docs" / "performance"
+_DOCUMENTS = ("docs/performance.md", "README.md")
 _BLOCK = re.compile(r"(<!-- figures (\S+) -->\n)(.*?)(<!-- /figures -->)", re.DOTALL)
 _THROUGHPUT = ("rabbitmq", "kafka", "sql")
 _AT_REST = {row.title for row in ROWS if row.place == "down"}
+_MARK = " (s)"
 _QUICK = ", in the short form"
 
 
@@ -29,13 +29,23 @@ def main() -> None:
     """Write the page, the table of the README, and the plots."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
     parser.add_argument("file", type=Path, help="what `python -m benchmarks --json` has kept")
-    found = results.read(parser.parse_args().file)
-    for document in (_PAGE, _README):
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=_ROOT,
+        metavar="FOLDER",
+        help="a checkout; this one unless given",
+    )
+    given = parser.parse_args()
+    found = results.read(given.file)
+    for name in _DOCUMENTS:
+        document = given.into / name
         text = document.read_text(encoding="utf-8")
         document.write_text(fill(text, found), encoding="utf-8")
-    _PLOTS.mkdir(exist_ok=True)
+    pictures = given.into / "docs" / "performance"
+    pictures.mkdir(exist_ok=True)
     for name, picture in draw(found).items():
-        (_PLOTS / f"{name}.svg").write_text(picture, encoding="utf-8")
+        (pictures / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 def fill(text: str, found: Results) -> str:
@@ -99,10 +109,12 @@ def _summarize(rows: list[RowResult]) -> str:
             if goal.value is None or beside.startswith(OURS) or ours is None or other is None:
                 continue
             cells = [
-                row.title + (_QUICK if row.quick else ""), number(ours.median),
+                row.title + (_MARK if row.quick else ""), number(ours.median),
                 f"{beside}: {number(other.median)}", f"{goal.value:.2f}",
             ]  # fmt: skip
             lines.append(_line(cells))
+    if any(_MARK in line for line in lines):
+        lines += ["", f"{_MARK.strip()} in the short form of the benchmark"]
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -138,3 +150,7 @@ def _in_order(found: Results) -> list[RowResult]:
     titles = [row.title for row in ROWS]
     known = [row for row in found.rows if row.title in titles]
     return sorted(known, key=lambda row: titles.index(row.title))
+
+
+if __name__ == "__main__":
+    main()

@@ -107,7 +107,7 @@ def _draw(series: Sequence[Series], x: _Axis, y: _Axis, below: str, beside: str)
         return ""
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
-        left = _LEFT + x.at(point[0]) * (_WIDTH - _LEFT - 2 * _MARGIN)
+        left = _LEFT + x.at(point[0]) * (_WIDTH - _LEFT - 4 * _MARGIN)
         return left, _MARGIN + 14 + (1 - y.at(point[1])) * (_HEIGHT - _BOTTOM - 14)
 
     first_x, first_y = x.marks[0][0], y.marks[0][0]

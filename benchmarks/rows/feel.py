@@ -11,7 +11,7 @@ _BROKERS = {
 ROWS = tuple(
     Row(
         "feel",
-        f"50 conversations a second into {name}, killed and started again in the middle",
+        f"50 conversations a second, {name} killed in the middle",
         place,
         (
             Way(OURS, _FEEL, may_repeat=True),

@@ -188,6 +188,30 @@ def test_every_row_has_a_title_of_its_own_and_goals_for_ways_it_has() -> None:
         assert {goal.beside for goal in row.goals if goal.beside} <= labels
 
 
+def test_the_page_the_readme_and_the_plots_are_written_from_the_file(tmp_path: Path) -> None:
+    """Two steps: a run keeps its figures, a second command writes them into a checkout."""
+    rates = {OURS: 900.0, "peer": 1_000.0}
+    kafka = next(row for row in ROWS if row.group == "kafka")
+    row = RowResult(
+        group="kafka", title=kafka.title, state="measured", quick=True, rounds=1, length="9 events",
+        ways=[WayResult(label, {RATE: spread([rate])}) for label, rate in rates.items()],
+        goals=[GoalResult("events/s at least 1 x peer", 0.9, True, False, "peer")],
+    )  # fmt: skip
+    results.write(Results(describe(), [row]), tmp_path / "found.json")
+    (tmp_path / "docs").mkdir()
+    for name in ("docs/performance.md", "README.md"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "benchmarks.document", "found.json", "--into", "."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    page = (tmp_path / "docs" / "performance.md").read_text(encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "- not met: events/s at least 1 x peer: 0.90 x" in page
+    assert f"| {kafka.title} (s) | 900 | peer: 1,000 | 0.90 |" in readme
+    picture = (tmp_path / "docs" / "performance" / "throughput.svg").read_text(encoding="utf-8")
+    assert kafka.title in picture
+
+
 def test_a_document_gets_the_rows_it_asks_for_and_keeps_the_rest() -> None:
     """What is quick is marked so, what is not measured stays as it was."""
     row = ROWS[0]
@@ -207,9 +231,9 @@ def test_a_document_gets_the_rows_it_asks_for_and_keeps_the_rest() -> None:
         "between\n<!-- figures kafka -->\nkept\n<!-- /figures -->\n"
     )
     written = document.fill(text, found)
-    assert "| event-brokers | 12.0 (11.0 to 13.0) |" in written
+    assert "| event-brokers | 12 (11 to 13) |" in written
     assert "in the short form" in written
-    assert "- met: ms at most 20: 12.0" in written
+    assert "- met: ms at most 20: 12" in written
     assert "old" not in written
     assert "kept" in written
     assert document.fill(written, found) == written
