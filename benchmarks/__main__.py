@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import msgspec
+
 from benchmarks import machine, places, results
 from benchmarks.results import Results, RowResult
 from benchmarks.row import Length, Row
@@ -19,9 +21,7 @@ from benchmarks.taking_turns import measure, report_missing, workshop
 def main() -> int:
     """Measure what is asked for; return 1 where something did not arrive as it was sent."""
     given = _parse()
-    kept = Results(machine.describe(), [])
-    if given.json and given.json.exists():
-        kept = Results(kept.machine, results.read(given.json).rows)
+    kept = Results(machine.describe(), given.rows)
     failed = False
     rows = [row for row in ROWS if row.group in given.names]
     if given.beside:
@@ -70,6 +70,10 @@ def _parse() -> argparse.Namespace:
     if unknown := sorted({*given.names} - {*GROUPS}):
         parser.error(f"no row is named {', '.join(unknown)}; there are {', '.join(GROUPS)}")
     given.names = given.names or list(GROUPS)
+    try:
+        given.rows = results.read(given.json).rows if given.json and given.json.exists() else []
+    except msgspec.DecodeError:
+        parser.error(f"'{given.json}' holds something else than figures; name another file")
     return given
 
 

@@ -81,15 +81,26 @@ def test_the_command_measures_keeps_and_shows(tmp_path: Path) -> None:
     assert done.stdout.count("met: ms at most ") == 2
 
 
-def test_a_name_that_is_no_row_is_an_error_that_names_those_there_are(tmp_path: Path) -> None:
-    """Nothing is measured then."""
-    command = [sys.executable, "-m", "benchmarks", "kafak"]
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["kafak"], "no row is named kafak; there are start, first, publish, rabbitmq, kafka"),
+        (["--json", "x.json"], "'x.json' holds something else than figures; name another file"),
+    ],
+)
+def test_what_is_wrong_with_the_command_line_is_said(
+    tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    """Nothing is measured then, and nothing overwritten."""
+    (tmp_path / "x.json").write_text("{}", encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "no row is named kafak; there are start, first, publish, rabbitmq, kafka" in done.stderr
+    assert sentence in done.stderr
+    assert (tmp_path / "x.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_ways_take_turns_and_a_goal_is_met_or_not(way: Path) -> None:
