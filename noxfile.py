@@ -74,7 +74,7 @@ def faults(session: nox.Session) -> None:
     """Provoke every fault at full length, and write the matrix into docs/reliability.md."""
     _install(session)
     session.run(
-        "python", "-m", "pytest", "tests/faults", "tests/spool", "--faults", "-n", "2",
+        "python", "-m", "pytest", "tests/faults", "tests/spool", "--faults", "-n", "3",
         "--dist", "loadgroup", *session.posargs,
     )  # fmt: skip
 
@@ -162,7 +162,7 @@ def _install(
 
 
 def _test(session: nox.Session, *arguments: str) -> None:
-    session.run("python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments)
+    session.run("python", "-m", "pytest", "-n", "3", "--dist", "loadgroup", *arguments)
 
 
 def _with_every_extra(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """What every test can use: the real servers, each started on first use, and how to read them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fuzz", type=float, default=0, metavar="SECONDS",
         help="go on with each test of tests/fuzz for so long; one round without it",
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart_from_other_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what a run of pytest inside a test leaves from the runs inside others' tests.
+
+    Two that end at once would both tidy up one folder, and stumble over what the other removes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", str(tmp_path_factory.mktemp("runs")))
+        yield
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from importlib.util import find_spec
 from typing import Any
@@ -155,6 +156,25 @@ def test_of_a_batch_that_is_given_up_nothing_stays_behind(kafka: Kafka, name: st
             if event is not None:
                 first.setdefault((event.event or {})["n"])
     assert list(first) == list(range(5000))
+
+
+def test_after_a_refused_event_nothing_is_waited_for(
+    kafka: Kafka, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """librdkafka keeps what comes after it, and would do so until the time is over."""
+    monkeypatch.setattr(limits, "DELIVERY_SECONDS", 3600.0)
+    events = numbered(10)
+    events[5] = Event.from_dict({"sender_id": "s", "text": "x" * 2_000_000})
+
+    def publish(opened: Connection) -> RejectedEvents:
+        with pytest.raises(RejectedEvents) as caught:
+            opened.publish(events)
+        return caught.value
+
+    for _ in range(10):  # only sometimes is something about to be queued
+        with ThreadPoolExecutor(1) as pool, connected(kafka, name) as opened:
+            rejected = pool.submit(publish, opened).result(ANSWER_SECONDS)
+            assert rejected.confirmed == {event.id for event in events[:5]}
 
 
 def test_a_consumer_closes_although_the_server_does_not_answer(kafka: Kafka, name: str) -> None:

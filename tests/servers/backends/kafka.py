@@ -32,7 +32,7 @@ def kafka_backend(kafka: Kafka, name: str) -> Backend:
 @pytest.fixture
 def librdkafka_backend(kafka_backend: Backend) -> Backend:
     """Return the same with the other client."""
-    return replace(kafka_backend, section={**kafka_backend.section, "client": "librdkafka"})
+    return replace(kafka_backend, section={"client": "librdkafka", **kafka_backend.section})
 
 
 def _records(bootstrap: str, topic: str) -> list[Arrived]:

@@ -23,6 +23,10 @@ def flush(producer: Any, seconds: float) -> tuple[int, KafkaError | None]:
     fatal: KafkaError | None = None
     while True:
         left = deadline - time.monotonic()
+        if fatal is not None:
+            # nothing more is sent, and what waits would be kept until the time is over; at every
+            # step, for what librdkafka is about to queue is not purged
+            producer.purge(in_flight=False)
         try:
             missing = producer.flush(max(0.0, min(_STEP_SECONDS, left)))
         except KafkaException as error:
