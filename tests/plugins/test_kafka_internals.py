@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import gc
 from importlib.metadata import requires
 from pathlib import Path
 
+import psutil
 import pytest
+from kafka.protocol.metadata import MetadataRequest
 from packaging.requirements import Requirement
 
 import event_brokers_kafka
+from event_brokers_kafka.kafka_internals import close_on_failure
 from private_names import find_private_names
+from servers import Kafka
 
 MODULES = sorted(Path(str(event_brokers_kafka.__file__)).parent.rglob("*.py"))
 PRIVATE_PACKAGE = "kafka.net"  # its documentation knows nothing of it, and 3.1 has changed it
@@ -37,7 +42,9 @@ def test_only_one_module_uses_what_is_private(module: Path) -> None:
         "kafka.net.sasl",
         "producer._sender",
         "producer._unregister_cleanup",
+        "self._manager._conns",
         "super()._build_client",
+        "transport._sock",
     ]
     assert found == (expected if module.stem == "kafka_internals" else [])
 
@@ -51,3 +58,30 @@ def test_the_range_of_versions_ends_where_nobody_has_tried() -> None:
     )
     assert wanted.specifier.contains("3.0.12")
     assert not wanted.specifier.contains("3.1.0")
+
+
+def connections() -> set[int]:
+    """Return the local ports of the connections that this process has."""
+    return {each.laddr.port for each in psutil.Process().net_connections("tcp") if each.raddr}
+
+
+@pytest.mark.xdist_group("kafka")
+def test_a_client_closes_what_it_has_still_to_write_to(kafka: Kafka) -> None:
+    """Such a socket stayed open until the garbage collector came."""
+    before = connections()
+    with close_on_failure() as make:
+        client = make(bootstrap_servers=[kafka.bootstrap()])
+        client.get_broker_version(10_000)
+        (broker,) = client.cluster.brokers()
+        client.await_ready(broker.node_id)
+    assert connections() - before
+    kafka.pause()
+    gc.disable()
+    try:
+        topics = [MetadataRequest.MetadataRequestTopic(name="x" * 30_000)] * 1_000
+        client.send(broker.node_id, MetadataRequest(topics=topics))
+        client.close()
+        assert connections() <= before
+    finally:
+        gc.enable()
+        kafka.resume()

@@ -83,6 +83,23 @@ class AwsMskIam(msk.SaslMechanismAwsMskIam):  # type: ignore[misc]
 register_sasl_mechanism("AWS_MSK_IAM", AwsMskIam, overwrite=True)
 
 
+class Client(KafkaNetClient):  # type: ignore[misc]
+    """Closes every socket when it is closed, also one to which it has still to write.
+
+    kafka-python ends what writes there, and leaves the socket to the garbage collector.
+    """
+
+    def close(self, node_id: Any = None) -> None:
+        """Close the connection to a node; without one, everything."""
+        transports = [each.transport for each in list(self._manager._conns.values())]
+        super().close(node_id)
+        if node_id is not None:
+            return  # the loop goes on, and closes it once all is written
+        for transport in transports:
+            if transport is not None and transport._sock is not None:
+                transport._sock.close()
+
+
 @contextmanager
 def close_on_failure() -> Iterator[Any]:
     """Hand out what makes the client of a producer or consumer; close it if the block fails.
@@ -93,7 +110,7 @@ def close_on_failure() -> Iterator[Any]:
     clients: list[Any] = []
 
     def make(**settings: Any) -> Any:
-        client = KafkaNetClient(**settings)
+        client = Client(**settings)
         clients.append(client)
         # a topic that somebody deletes must not come back empty, unseen
         client.cluster.config["allow_auto_create_topics"] = False
