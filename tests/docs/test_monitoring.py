@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 
 from event_brokers.metric_table import METRICS, STATES, Kind, table
+from event_brokers.metrics import EventBrokersCollector
+from event_brokers.testing import MemoryBroker
 from wheels import ROOT
 
 DOCS = ROOT / "docs"
@@ -103,9 +106,82 @@ def test_no_panel_covers_another() -> None:
     assert len({panel["id"] for panel in panels()}) == len(panels())
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not on PATH")
-def test_prometheus_itself_takes_the_rules(tmp_path: Path) -> None:
+def promtool(*words: str, given: str = "") -> None:
+    """Run promtool, and fail where it finds something wrong."""
+    command = ["promtool", *words]
+    done = subprocess.run(command, check=False, input=given, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing")
+
+
+@needs_promtool
+def test_prometheus_itself_takes_the_rules() -> None:
     """As `promtool check rules` reads them."""
-    command = ["promtool", "check", "rules", str(ALERTS)]
-    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr + done.stdout
+    promtool("check", "rules", str(ALERTS))
+
+
+@needs_promtool
+def test_prometheus_itself_finds_nothing_wrong_with_the_names() -> None:
+    """As `promtool check metrics` looks at them."""
+    registry = CollectorRegistry()
+    registry.register(EventBrokersCollector())
+    with MemoryBroker().start() as broker:
+        broker.publish({"n": 1})
+        broker.flush(20)
+        shown = generate_latest(registry).decode()
+    promtool("check", "metrics", given=shown)
+
+
+BROKER = 'job="bot", type="kafka", name="kafka"'
+SPOOL = f'scope="spool", {BROKER}'
+FIRING = {
+    "EventBrokersHalted": {f'event_brokers_state{{state="halted", {SPOOL}}}': "1x30"},
+    "EventBrokersNotConnected": {f'event_brokers_state{{state="retrying", {SPOOL}}}': "1x30"},
+    "EventBrokersUnattended": {
+        f'event_brokers_state{{state="unattended", {SPOOL}}}': "1x30",
+        f"event_brokers_pending{{{SPOOL}}}": "3x30",
+    },
+    "EventBrokersFallingBehind": {f"event_brokers_oldest_pending_seconds{{{SPOOL}}}": "301x30"},
+    "EventBrokersSilent": {
+        f"event_brokers_last_confirm_age_seconds{{{SPOOL}}}": "900x30",
+        f"event_brokers_pending{{{SPOOL}}}": "3x30",
+    },
+    "EventBrokersDeadLetters": {f"event_brokers_dead_letters{{{SPOOL}}}": "0+1x30"},
+    "EventBrokersSpoolUnreadable": {f"event_brokers_spool_readable{{{SPOOL}}}": "0x30"},
+    "EventBrokersSlowPublish": {
+        f'event_brokers_publish_duration_seconds_bucket{{le="0.1", {BROKER}}}': "0x30",
+        f'event_brokers_publish_duration_seconds_bucket{{le="0.5", {BROKER}}}': "0+60x30",
+        f'event_brokers_publish_duration_seconds_bucket{{le="+Inf", {BROKER}}}': "0+60x30",
+    },
+}
+
+
+def test_every_alarm_has_an_example_of_when_it_fires() -> None:
+    """Which the next test gives to Prometheus."""
+    assert set(FIRING) == {rule["alert"] for rule in rules()}
+
+
+@needs_promtool
+@pytest.mark.parametrize("alarm", FIRING)
+def test_an_alarm_fires_when_it_should_and_is_silent_otherwise(alarm: str, tmp_path: Path) -> None:
+    """As `promtool test rules` computes it, 20 minutes after things went wrong."""
+    firing, silent = (
+        {
+            "interval": "1m",
+            "input_series": [
+                {"series": series, "values": values if fires else "0x30"}
+                for series, values in FIRING[alarm].items()
+                if fires or "readable" not in series
+            ],
+            "promql_expr_test": [
+                {"expr": f'count(ALERTS{{alertname="{alarm}",alertstate="firing"}}) or vector(0)',
+                 "eval_time": "20m", "exp_samples": [{"labels": "{}", "value": int(fires)}]},
+            ],
+        }
+        for fires in (True, False)
+    )  # fmt: skip
+    file = tmp_path / "tests.yml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "tests": [firing, silent]}))
+    promtool("test", "rules", str(file))
