@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,22 @@ def test_who_waits_for_a_lost_connection_hears_of_it_at_once(loop: LoopThread) -
     assert cancelled.wait(10)
     loop.give_up()
     assert loop.run(_echo("hi"), 10) == "hi"
+
+
+def test_who_is_about_to_wait_hears_of_a_lost_connection_as_well(
+    loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be lost in the instant between asking and waiting."""
+    submit = asyncio.run_coroutine_threadsafe
+
+    def lose_at_once(coroutine: Any, running: Any) -> Any:
+        future = submit(coroutine, running)
+        loop.give_up()
+        return future
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", lose_at_once)
+    with pytest.raises(BrokerUnavailable, match="closed meanwhile"):
+        loop.run(asyncio.sleep(300), 5)
 
 
 def test_once_it_is_closed_nothing_runs() -> None:

@@ -118,12 +118,12 @@ class ReceivedEvent(msgspec.Struct, frozen=True):
         Parameters:
             body: as received.
             origin: where it stood, in words.
-            id: the event's id; what the header `event_id` says unless given.
+            id: the event's id; what the header `event_id` says unless given. An empty one is none.
             headers: what travelled beside the body.
         """
         event, problem = parse(body)
         beside = dict(headers or {})
-        return cls(body, origin, id or beside.get("event_id"), beside, event, problem)
+        return cls(body, origin, id or beside.get("event_id") or None, beside, event, problem)
 
     def __repr__(self) -> str:
         return f"ReceivedEvent(id={self.id!r}, origin={self.origin!r}, {len(self.body)} bytes)"

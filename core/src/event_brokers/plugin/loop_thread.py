@@ -40,7 +40,7 @@ class LoopThread:
         self._loop = asyncio.SelectorEventLoop(selector)
         self._submitting = threading.RLock()  # a signal handler may come back in
         self._is_closed = False
-        self._waiting: set[concurrent.futures.Future[Any]] = set()
+        self._waiting: set[_Waiter] = set()
         self._sockets = _Sockets(selector)
         watch_fork(self._sockets)
         self._thread = threading.Thread(target=_run, args=(self._loop,), name=name, daemon=True)
@@ -58,28 +58,22 @@ class LoopThread:
             BrokerUnavailable: the loop is closed, was closed meanwhile, or is another process's; or
                 somebody has called `give_up`.
         """
-        future = self._submit(coroutine)
+        waiter = _Waiter()
+        self._waiting.add(waiter)  # before anything runs: it may give up at once
         try:
-            self._waiting.add(future)
-            return future.result(timeout)
-        except concurrent.futures.CancelledError as error:
-            raise BrokerUnavailable("the connection was closed meanwhile") from error
-        except concurrent.futures.TimeoutError as error:
-            if future.done():
-                return future.result()  # the timeout is the coroutine's own, or it was just done
-            raise TimeoutError(f"no answer within {timeout:g} s") from error
+            future = self._submit(coroutine)
+            waiter.wait_for(future)
+            return self._result(future, timeout)
         finally:
-            self._waiting.discard(future)
-            if self._thread.is_alive():
-                future.cancel()  # whatever made us leave, nobody waits for it any more
+            self._waiting.discard(waiter)
 
     def give_up(self) -> None:
         """Cancel what is waited for now; a client calls it when its connection is lost.
 
         Else whoever waits for an answer of the server would wait until the timeout.
         """
-        for future in list(self._waiting):
-            future.cancel()
+        for waiter in list(self._waiting):
+            waiter.give_up()
 
     def close(self) -> None:
         """Cancel what still runs, and end the loop and its thread.
@@ -111,6 +105,19 @@ class LoopThread:
             self.run(last, timeout)
         self.close()
 
+    def _result(self, future: concurrent.futures.Future[_Result], timeout: float) -> _Result:
+        try:
+            return future.result(timeout)
+        except concurrent.futures.CancelledError as error:
+            raise BrokerUnavailable("the connection was closed meanwhile") from error
+        except concurrent.futures.TimeoutError as error:
+            if future.done():
+                return future.result()  # the timeout is the coroutine's own, or it was just done
+            raise TimeoutError(f"no answer within {timeout:g} s") from error
+        finally:
+            if self._thread.is_alive():
+                future.cancel()  # whatever made us leave, nobody waits for it any more
+
     def _submit(
         self, coroutine: Coroutine[Any, Any, _Result]
     ) -> concurrent.futures.Future[_Result]:
@@ -128,6 +135,26 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             return "the loop's own thread cannot wait for the loop"
         return None
+
+
+class _Waiter:
+    """One who waits, or is about to: giving up reaches the answer whichever of them comes first."""
+
+    def __init__(self) -> None:
+        self._future: concurrent.futures.Future[Any] | None = None
+        self._has_given_up = False
+
+    def wait_for(self, future: concurrent.futures.Future[Any]) -> None:
+        """Take what is waited for; it is cancelled if that was given up already."""
+        self._future = future
+        if self._has_given_up:
+            future.cancel()
+
+    def give_up(self) -> None:
+        """Cancel what is waited for, or will be."""
+        self._has_given_up = True
+        if self._future is not None:
+            self._future.cancel()
 
 
 class _Sockets:
