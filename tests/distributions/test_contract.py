@@ -65,7 +65,7 @@ def test_what_has_changed_stands_in_the_changelog() -> None:
          "event_brokers.plugin.watch_fork", "is gone"),
         ("plugin/network.py", "def connection_problem(", "def problem_of_connection(",
          "event_brokers.plugin.network.connection_problem", "is gone"),
-        ("plugin/loop_thread.py", "timeout: float) -> _Result", "timeout: int) -> _Result",
+        ("plugin/loop_thread.py", "Any, _Result], timeout: float)", "Any, _Result], timeout: int)",
          "event_brokers.plugin.loop_thread.LoopThread.run", "has changed"),
         ("errors.py", "class QueueFull(EventBrokersError)", "class QueueFull(PublishError)",
          "event_brokers.QueueFull", "has changed"),

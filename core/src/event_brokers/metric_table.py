@@ -57,7 +57,7 @@ STATE = _metric(
     _SCOPE, "state",
 )  # fmt: skip
 STATE_SECONDS = _metric(
-    "state_seconds", Kind.GAUGE,
+    "state_age_seconds", Kind.GAUGE,
     "how long it has been connected, or has not been; absent where nobody has said", _SCOPE,
 )  # fmt: skip
 LAST_CONFIRM = _metric(

@@ -14,6 +14,7 @@ import msgspec
 from event_brokers import fork
 from event_brokers.delays import Delays
 from event_brokers.event import Event
+from event_brokers.instrumentation import delivering
 from event_brokers.measurements import Calls
 from event_brokers.plugins import Plugin
 
@@ -104,7 +105,10 @@ class PluginCalls:
     def publish(self, connection: Any, events: list[Event]) -> None:
         """Publish a batch; raises what the hook raises."""
         self.counted.batches.add(len(events))
-        with self._under_way("publish", self._delays.hanging_call):
+        with (
+            self._under_way("publish", self._delays.hanging_call),
+            delivering(self._plugin.type, events),
+        ):
             self._plugin.hook.publish(connection=connection, events=events)
 
     def close(self, connection: Any) -> None:
