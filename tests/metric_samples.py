@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+
+from event_brokers.consumer import RECEIVED
+from event_brokers.engine import ENGINES
+
+
+@pytest.fixture
+def alone() -> None:
+    """Let the collector see nothing that other tests have left open in this process."""
+    for engine in ENGINES.all():
+        ENGINES.forget(engine)
+    for received in RECEIVED.all():
+        RECEIVED.forget(received)
 
 
 class Samples:

@@ -290,6 +290,7 @@ def test_without_a_broker_health_says_that_nothing_is_streamed(client: TestClien
     assert client.get("/status").json()["broker"] is None
 
 
+@pytest.mark.usefixtures("alone")
 def test_metrics_show_the_broker_to_those_who_know_the_token(tmp_path: Path) -> None:
     """Guarded as `/status` is, in the form that the client reads."""
     section = {"type": "sql", "db": str(tmp_path / "events.db")}

@@ -6,12 +6,14 @@ import gc
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from event_brokers import (
     ConfigurationError,
+    Event,
     EventBroker,
     RejectedEvents,
     endpoints,
@@ -23,6 +25,8 @@ from event_brokers.metrics import EventBrokersCollector
 from event_brokers.testing import MemoryBroker
 from metric_samples import Samples, duplicates
 from waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("alone")
 
 QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)
 
@@ -134,6 +138,20 @@ def test_brokers_are_told_apart_by_name_and_vanish_when_closed() -> None:
         assert samples().of_brokers("name") == {"memory"}
     gc.collect()
     assert not samples().of_brokers("name")
+
+
+def test_a_broker_that_is_closed_on_a_thread_of_its_own_vanishes_too() -> None:
+    """Where `close` cannot wait for the end, as in a hook or a handler of the log."""
+    memory = MemoryBroker()
+    broker = memory.start()
+
+    def close(_events: Sequence[Event]) -> None:
+        broker.close()
+
+    memory.publishes.append(close)
+    broker.publish({"n": 1})
+    wait_until(lambda: not samples().of_brokers("name"))
+    assert len(memory.arrived) == 1
 
 
 def test_a_spool_stands_there_once_however_many_brokers_share_it(tmp_path: Path) -> None:

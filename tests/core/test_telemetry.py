@@ -25,6 +25,8 @@ from event_brokers.telemetry import context_of, instrument
 from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)
 
 

@@ -125,6 +125,8 @@ class Engine:
         if self._at_end or not self._running:
             return None
         running = self._running[0]
+        if running.delivery.wait_until_over(0.0):
+            return None  # closed on a thread of its own, which could not wait for the end
         try:
             status, size = self._status(running), running.queue.size()
         except SpoolError:
