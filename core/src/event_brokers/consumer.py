@@ -13,7 +13,9 @@ from event_brokers.bell import Bell
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.errors import ConfigurationError, EventBrokersError
 from event_brokers.event import ReceivedEvent
+from event_brokers.living import Living
 from event_brokers.log import logger
+from event_brokers.measurements import Received
 from event_brokers.outage import Outage
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
@@ -22,6 +24,7 @@ from event_brokers.unforeseen import Unforeseen
 from event_brokers.wording import first_line, name_and_first_line
 
 DEFAULT_GROUP = "event-brokers"
+RECEIVED: Living[Received] = Living()  # what the open consumers of this process have received
 
 
 class Consumer(Iterator[ReceivedEvent]):
@@ -64,6 +67,8 @@ class Consumer(Iterator[ReceivedEvent]):
         self._is_closed = False
         self._closed = Bell()
         self._outage = Outage(settings.plugin.type)
+        self._counted = Received(settings.plugin.type, group)
+        RECEIVED.add(self._counted)
 
     def __next__(self) -> ReceivedEvent:
         """Acknowledge the event before, and return the next one when it has arrived.
@@ -89,6 +94,7 @@ class Consumer(Iterator[ReceivedEvent]):
                 raise
             self._outage.recovered("consuming again")
             if received is not None:
+                self._counted.events += 1
                 return received
         self._release()
         raise StopIteration
@@ -96,6 +102,7 @@ class Consumer(Iterator[ReceivedEvent]):
     def close(self) -> None:
         """End the consumer, from any thread; the event in hand is not acknowledged."""
         self._is_closed = True
+        RECEIVED.forget(self._counted)
         self._closed.ring()
         with self._turn:
             if (

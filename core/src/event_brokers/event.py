@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from event_brokers import instrumentation
 from event_brokers.errors import InvalidEvent
 from event_brokers.event_ids import new_id
 from event_brokers.headers import checked, weight, without_control_characters
@@ -65,7 +66,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             sender_id=_text(event.get("sender_id")),
             type=_text(event.get("event")),
             timestamp=_seconds(event.get("timestamp")),
-            given_headers=checked(headers),
+            given_headers=checked(
+                instrumentation.with_context(headers) if instrumentation.installed else headers
+            ),
         )
 
     @property

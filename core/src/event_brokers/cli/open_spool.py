@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.errors import ConfigurationError
+from event_brokers.look import NOTHING
 from event_brokers.queues.choice import spool_arguments, spool_type
 from event_brokers.queues.protocol import Counts
 from event_brokers.settings import Settings
@@ -16,8 +17,7 @@ from event_brokers.settings import Settings
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
 
-
-NOTHING = Counts(0, 0, 0, 0, None)  # what is counted where there is no spool
+__all__ = ["NOTHING", "counts", "open_spool"]
 
 
 @contextmanager

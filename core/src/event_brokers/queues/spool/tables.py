@@ -86,16 +86,19 @@ def count_known(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     return sum(connection.execute(_KNOWN, (id_, id_)).fetchone() is not None for id_ in ids)
 
 
-def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[tuple[int, Event]]:
-    """Return the first events with their numbers: so many, of so many bytes, one at least."""
-    found: list[tuple[int, Event]] = []
-    select = f"SELECT seq, {EVENT} FROM events ORDER BY seq LIMIT ?"
-    for seq, *cells in connection.execute(select, (limit,)):
+def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[tuple[int, float, Event]]:
+    """Return the first events: so many, of so many bytes, one at least.
+
+    Each comes with its number, and with when it was accepted, seconds since 1970.
+    """
+    found: list[tuple[int, float, Event]] = []
+    select = f"SELECT seq, accepted_at, {EVENT} FROM events ORDER BY seq LIMIT ?"
+    for seq, accepted_at, *cells in connection.execute(select, (limit,)):
         event = event_of(cells)
         size -= event.size
         if size < 0 and found:
             break
-        found.append((seq, event))
+        found.append((seq, accepted_at, event))
     return found
 
 

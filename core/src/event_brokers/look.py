@@ -1,0 +1,159 @@
+"""What can be seen of one broker's events and their delivery, also from outside its process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from event_brokers.condition import Condition, Progress, State
+from event_brokers.measurements import Measured
+from event_brokers.queues.choice import spool_arguments, spool_type
+from event_brokers.queues.protocol import Counts
+from event_brokers.settings import Settings
+from event_brokers.status import Status
+
+if TYPE_CHECKING:
+    from event_brokers.queues.spool import Spool
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What was seen at one moment.
+
+    Attributes:
+        type: of the broker.
+        name: of the broker; its type where nobody has given it one.
+        spool: the folder in which events wait; None where they wait in memory.
+        status: where the events are; None where the spool cannot be read.
+        size: bytes that what waits takes.
+        is_attended: whether a process is there that delivers.
+        measured: what this process has measured of its delivery; None where it does not deliver.
+    """
+
+    type: str
+    name: str
+    spool: str | None
+    status: Status | None
+    size: int = 0
+    is_attended: bool = True
+    measured: Measured | None = None
+
+
+NOBODY = Condition(State.CONNECTING)  # where nobody has said yet how delivery goes
+NOTHING = Counts(0, 0, 0, 0, None)  # what a spool counts that was not made yet
+
+
+def status_of(
+    counts: Counts,
+    condition: Condition,
+    last_error: str | None = None,
+    progress: Progress | None = None,
+) -> Status:
+    """Return where events are.
+
+    Parameters:
+        counts: of the queue.
+        condition: how delivery goes.
+        last_error: why nothing is delivered, where that says more than the condition.
+        progress: what was confirmed lately, where that is later than the condition's.
+    """
+    now, next_attempt = time.time(), condition.next_attempt
+    progress = progress or condition.progress
+    waits = None if next_attempt is None else max(0.0, next_attempt - now)
+    return Status(
+        accepted=counts.accepted,
+        delivered=counts.delivered,
+        pending=counts.pending,
+        dead_letters=counts.dead_letters,
+        state=condition.state.value,
+        last_error=last_error,
+        oldest_pending_seconds=counts.oldest_pending_seconds,
+        last_confirm_seconds=_since(progress.last_confirm, now),
+        delivered_last_minute=progress.last_minute(now),
+        state_seconds=_since(condition.since, now),
+        next_attempt_seconds=waits,
+        next_step=_next_step(condition.state, counts.pending, waits),
+    )
+
+
+def closed(status: Status) -> Status:
+    """Return a status as it is once delivery has ended."""
+    return msgspec.structs.replace(
+        status,
+        state=State.CLOSED.value,
+        next_attempt_seconds=None,
+        next_step=_next_step(State.CLOSED, status.pending, None),
+    )
+
+
+def folder_of(settings: Settings) -> str | None:
+    """Return the folder in which events wait; None where they wait in memory."""
+    spool = settings.delivery.spool
+    return None if spool is None else str(Path(spool).absolute())
+
+
+def look_into(spool: Spool, settings: Settings) -> Look:
+    """Return what can be seen of a spool, whoever delivers its events.
+
+    Parameters:
+        spool: as it is opened.
+        settings: of the broker that it is for.
+
+    Raises:
+        SpoolError: it cannot be read.
+    """
+    condition = spool.right.condition() or NOBODY
+    return Look(
+        type=settings.plugin.type,
+        name=settings.plugin.type,
+        spool=folder_of(settings),
+        status=status_of(spool.counts(), condition, condition.last_error),
+        size=spool.size(),
+        is_attended=spool.has_deliverer(),
+    )
+
+
+def look_from_outside(settings: Settings) -> Look:
+    """Return what can be seen of the spool that a section names; makes none where none is.
+
+    Parameters:
+        settings: which name a spool.
+
+    Raises:
+        ConfigurationError: the spool cannot be used.
+        SpoolError: it cannot be read.
+    """
+    folder = folder_of(settings)
+    if folder is None or not Path(folder).exists():
+        status = status_of(NOTHING, NOBODY)
+        type_name = settings.plugin.type
+        return Look(type_name, type_name, folder, status, is_attended=False)
+    # nobody's: whoever looks neither takes it over nor asks whose it is
+    spool = spool_type()(*spool_arguments(settings, folder), owner=None)
+    try:
+        return look_into(spool, settings)
+    finally:
+        spool.close()
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    # on the clock of the calendar, which may be put back
+    return None if moment is None else max(0.0, now - moment)
+
+
+def _next_step(state: State, pending: int, waits: float | None) -> str:
+    """Return what delivery does next, a clause."""
+    when = "now" if not waits else f"in {waits:.1f} s"
+    match state:
+        case State.CONNECTED:
+            return "sends what waits" if pending else "waits for events"
+        case State.CONNECTING:
+            return "connects"
+        case State.RETRYING:
+            return f"connects again {when}"
+        case State.HALTED:
+            return f"looks again {when} whether somebody has mended it"
+        case State.CLOSED:
+            return "delivers nothing more"

@@ -1,0 +1,121 @@
+"""What every metric says now, of every broker and consumer of the process, whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from event_brokers import metric_table as of
+from event_brokers.consumer import RECEIVED
+from event_brokers.engine import ENGINES
+from event_brokers.errors import ConfigurationError, SpoolError
+from event_brokers.look import Look, folder_of, look_from_outside
+from event_brokers.measurements import KINDS, Distribution, Measured
+from event_brokers.settings import Settings
+from event_brokers.status import Status
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One value of one metric.
+
+    Attributes:
+        metric: which one.
+        labels: as the metric names them, behind type and name.
+        value: a number, or how what was measured is spread.
+    """
+
+    metric: of.Metric
+    labels: tuple[str, ...]
+    value: float | Distribution
+
+
+def samples(spools: Iterable[Settings] = ()) -> Iterator[Sample]:
+    """Look at everything that is open in the process, and at spools whoever delivers them.
+
+    Parameters:
+        spools: sections that name a spool.
+    """
+    names, shown = _Names(), set[str]()
+    for look in _looks(spools):
+        name = names.new(look.name)
+        if look.spool is None or look.spool not in shown:
+            yield from _of_queue(look, name)
+        if look.spool is not None:
+            shown.add(look.spool)
+        if look.measured is not None:
+            yield from _of_process(look.measured, look.type, name)
+    names = _Names()
+    for received in RECEIVED.all():
+        labels = received.type, names.new(received.type), received.group or ""
+        yield Sample(of.RECEIVED, labels, received.events)
+
+
+class _Names:
+    """Gives what has the same name a number, the first none."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def new(self, wanted: str) -> str:
+        name, number = wanted, 1
+        while name in self._given:
+            number += 1
+            name = f"{wanted}-{number}"
+        self._given.add(name)
+        return name
+
+
+def _looks(spools: Iterable[Settings]) -> Iterator[Look]:
+    own = [look for engine in ENGINES.all() if (look := engine.look()) is not None]
+    yield from own
+    known = {look.spool for look in own}
+    for settings in spools:
+        if folder_of(settings) not in known:
+            yield _seen_from_outside(settings)
+
+
+def _seen_from_outside(settings: Settings) -> Look:
+    try:
+        return look_from_outside(settings)
+    except (ConfigurationError, SpoolError):  # shown as `spool_readable` 0
+        return Look(settings.plugin.type, settings.plugin.type, folder_of(settings), None)
+
+
+def _of_queue(look: Look, name: str) -> Iterator[Sample]:
+    labels = look.type, name, "process" if look.spool is None else "spool"
+    status = look.status
+    yield Sample(of.READABLE, labels, status is not None)
+    if status is None:
+        return
+    for state in of.STATES:
+        yield Sample(of.STATE, (*labels, state), state == _state_of(look, status))
+    for metric, value in (
+        (of.ACCEPTED, status.accepted),
+        (of.DELIVERED, status.delivered),
+        (of.PENDING, status.pending),
+        (of.DEAD_LETTERS, status.dead_letters),
+        (of.QUEUE_BYTES, look.size),
+        (of.OLDEST, status.oldest_pending_seconds or 0),
+        (of.STATE_SECONDS, status.state_seconds),
+        (of.LAST_CONFIRM, status.last_confirm_seconds),
+    ):
+        if value is not None:
+            yield Sample(metric, labels, value)
+
+
+def _state_of(look: Look, status: Status) -> str:
+    return status.state if look.is_attended else "unattended"
+
+
+def _of_process(measured: Measured, type_name: str, name: str) -> Iterator[Sample]:
+    labels = type_name, name
+    for operation, count in measured.attempts.items():
+        yield Sample(of.ATTEMPTS, (*labels, operation), count)
+        for kind in KINDS:
+            failures = measured.failures.get((operation, kind), 0)
+            yield Sample(of.FAILURES, (*labels, operation, kind), failures)
+    yield Sample(of.RECONNECTS, labels, measured.reconnects)
+    yield Sample(of.BATCH_EVENTS, labels, measured.batches)
+    yield Sample(of.DELIVERY_SECONDS, labels, measured.delivery_seconds)
+    yield Sample(of.PUBLISH_SECONDS, labels, measured.publish_seconds)

@@ -1,0 +1,78 @@
+"""`status()` says what a person needs first: since when, why, how it goes, and what comes next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from event_brokers import BrokerUnavailable
+from event_brokers.delays import Delays
+from event_brokers.testing import MemoryBroker
+from waiting import wait_until
+
+
+@pytest.fixture(params=["memory", "spool"])
+def delivery(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
+    """Return each kind of queue in turn."""
+    return {"spool": str(tmp_path / "spool")} if request.param == "spool" else {}
+
+
+def test_it_tells_of_the_last_confirm_and_of_the_last_minute(delivery: dict[str, Any]) -> None:
+    """As soon as `flush` returns; before the first confirm there is none."""
+    memory = MemoryBroker()
+    with memory.start(**delivery) as broker:
+        before = broker.status()
+        assert (before.last_confirm_seconds, before.delivered_last_minute) == (None, 0)
+        for count in (1, 100, 7):
+            broker.publish_many([{"n": n} for n in range(count)])
+            broker.flush(20)
+        status = broker.status()
+        assert status.delivered_last_minute == 108
+        assert status.last_confirm_seconds is not None
+        assert 0 <= status.last_confirm_seconds < 30
+        assert status.next_step == "waits for events"
+        assert (status.state_seconds or 0) >= 0
+    assert broker.status().next_step == "delivers nothing more"
+    assert broker.status().delivered_last_minute == 108
+
+
+def test_it_tells_since_when_and_why_and_what_comes_next(delivery: dict[str, Any]) -> None:
+    """The time of an outage does not begin anew with each attempt."""
+    memory = MemoryBroker(Delays(first=0.001, longest=0.01))
+    with memory.start(**delivery) as broker:
+        wait_until(lambda: broker.status().state == "connected")
+        memory.fail_to_connect(100_000, BrokerUnavailable("nobody listens"))
+        memory.fail()
+        broker.publish({"n": 1})
+        wait_until(lambda: broker.status().last_error)
+        first, attempts = broker.status(), memory.opened
+        wait_until(lambda: memory.opened > attempts + 20)
+        later = broker.status()
+        assert later.last_error == "nobody listens"
+        assert first.state_seconds is not None
+        assert later.state_seconds is not None
+        assert later.state_seconds > first.state_seconds
+        assert later.next_step.startswith("connects again ")
+        assert later.next_attempt_seconds is not None
+        memory.connects.clear()
+        broker.flush(20)
+        back = broker.status()
+        assert (back.state, back.next_attempt_seconds) == ("connected", None)
+        assert back.state_seconds is not None
+
+
+def test_a_spool_goes_on_telling_when_the_program_begins_anew(tmp_path: Path) -> None:
+    """The last confirm is that of the program before; the last minute is not begun anew."""
+    memory = MemoryBroker()
+    delivery = {"spool": str(tmp_path / "spool")}
+    with memory.start(**delivery) as broker:
+        broker.publish_many([{"n": n} for n in range(5)])
+        broker.flush(20)
+    with memory.start(**delivery) as broker:
+        wait_until(lambda: broker.status().state == "connected")
+        assert broker.status().last_confirm_seconds is not None
+        broker.publish({"n": 6})
+        broker.flush(20)
+        assert broker.status().delivered_last_minute == 6
