@@ -16,8 +16,11 @@ from command import Commands, numbered
 from event_brokers.cli import diagnosis
 from event_brokers.cli.diagnosis import Verdict
 from event_brokers.endpoints import read
+from metric_samples import Samples
+from other_user import as_another_user
 from servers import RabbitMQ
 from servers.backends import Backend
+from spools import tree
 
 SPOOL: dict[str, Any] = {"delivery": {"spool": "waiting"}}
 UTC = datetime.timezone.utc
@@ -167,6 +170,40 @@ def test_a_disk_that_fills_is_said(
     section = {"type": "sql", "db": "events.db", "delivery": {"spool": str(tmp_path / "spool")}}
     (disk,) = [each for each in diagnosis.of_spool(read(section)) if each.subject == "disk"]
     assert disk.verdict is verdict
+
+
+def test_a_spool_that_is_closed_to_the_user_is_wrong_and_the_page_goes_on(tmp_path: Path) -> None:
+    """A sentence on the spool, and every other subject has its line."""
+    (tmp_path / "closed").mkdir(mode=0o700)
+    folder = str(tmp_path / "closed" / "spool")
+    settings = read({"type": "sql", "db": "events.db", "delivery": {"spool": folder}})
+    with as_another_user():
+        (spool,) = diagnosis.of_spool(settings)
+    assert (spool.verdict, spool.code) == (Verdict.WRONG, 74)
+    assert spool.text == f"'{folder}': permission denied"
+    with as_another_user():
+        assert not diagnosis._others_may(Path(folder), 0o777)
+
+
+@pytest.mark.parametrize("state", ["missing", "empty", "healthy", "damaged"])
+def test_looking_changes_nothing(commands: Commands, state: str) -> None:
+    """Neither the page nor the metrics make, repair or touch a thing in the spool's folder."""
+    folder = commands.folder / "waiting"
+    commands.broker(SPOOL)
+    if state == "empty":
+        folder.mkdir(mode=0o700)
+    if state in {"healthy", "damaged"}:
+        assert commands.run("publish", commands.events(*numbered(3))).code == 0
+    if state == "damaged":
+        with (folder / "data" / "events.db").open("r+b") as opened:
+            opened.write(b"x" * 4096)
+    before = tree(folder)
+    found = of(findings(commands), "spool")
+    shown = commands.run("metrics").out
+    assert tree(folder) == before
+    is_readable = state != "damaged"
+    assert ("wrong" in [verdict for verdict, _ in found]) != is_readable
+    assert Samples(shown).value("spool_readable") == is_readable
 
 
 @pytest.mark.parametrize("is_adrift", [True, False])

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from event_brokers.condition import Condition, Progress, State
 from event_brokers.measurements import Measured
-from event_brokers.queues.choice import spool_arguments, spool_type
+from event_brokers.queues.choice import spool_view
 from event_brokers.queues.protocol import Counts
 from event_brokers.settings import Settings
 from event_brokers.status import Status
-
-if TYPE_CHECKING:
-    from event_brokers.queues.spool import Spool
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -94,48 +90,25 @@ def folder_of(settings: Settings) -> str | None:
     return None if spool is None else str(Path(spool).absolute())
 
 
-def look_into(spool: Spool, settings: Settings) -> Look:
-    """Return what can be seen of a spool, whoever delivers its events.
-
-    Parameters:
-        spool: as it is opened.
-        settings: of the broker that it is for.
-
-    Raises:
-        SpoolError: it cannot be read.
-    """
-    condition = spool.right.condition() or NOBODY
-    return Look(
-        type=settings.plugin.type,
-        name=settings.plugin.type,
-        spool=folder_of(settings),
-        status=status_of(spool.counts(), condition, condition.last_error),
-        size=spool.size(),
-        is_attended=spool.has_deliverer(),
-    )
-
-
 def look_from_outside(settings: Settings) -> Look:
-    """Return what can be seen of the spool that a section names; makes none where none is.
+    """Return what can be seen of the spool that a section names, whoever delivers its events.
+
+    Nothing there is made, claimed or repaired by looking.
 
     Parameters:
         settings: which name a spool.
 
     Raises:
-        ConfigurationError: the spool cannot be used.
-        SpoolError: it cannot be read.
+        ConfigurationError: this system has no spools.
+        SpoolError: it cannot be read as it stands there.
     """
-    folder = folder_of(settings)
-    if folder is None or not Path(folder).exists():
-        status = status_of(NOTHING, NOBODY)
-        type_name = settings.plugin.type
-        return Look(type_name, type_name, folder, status, is_attended=False)
-    # nobody's: whoever looks neither takes it over nor asks whose it is
-    spool = spool_type()(*spool_arguments(settings, folder), owner=None)
-    try:
-        return look_into(spool, settings)
-    finally:
-        spool.close()
+    folder, type_name = folder_of(settings), settings.plugin.type
+    found = None if folder is None else spool_view(folder)
+    if found is None:
+        return Look(type_name, type_name, folder, status_of(NOTHING, NOBODY), is_attended=False)
+    condition = found.condition or NOBODY
+    status = status_of(found.counts, condition, condition.last_error)
+    return Look(type_name, type_name, folder, status, found.size, found.is_attended)
 
 
 def _since(moment: float | None, now: float) -> float | None:

@@ -102,17 +102,15 @@ def of_spool(settings: Settings) -> Iterator[Finding]:
         text = "there is none: events wait in memory, and are lost when the program is killed"
         yield Finding(Verdict.WARNING, "spool", text)
         return
-    if not Path(folder).exists():
-        yield Finding(Verdict.OK, "spool", f"'{folder}': nothing was published into it yet")
-        yield from _of_disk(settings, folder, 0)
-        return
     try:
         look = look_from_outside(settings)
     except (ConfigurationError, SpoolError) as error:
         yield Finding(Verdict.WRONG, "spool", str(error), exit_code(error))
         return
     status = look.status
-    if status is not None:
+    if status is not None and not (status.accepted or look.is_attended):
+        yield Finding(Verdict.OK, "spool", f"'{folder}': nothing was published into it yet")
+    elif status is not None:
         yield _of_delivery(look, status)
         yield from _of_last_confirm(status)
         yield _of_dead_letters(status)
@@ -130,7 +128,7 @@ def of_permissions(settings: Settings, endpoints_file: str) -> Iterator[Finding]
         key = getattr(settings.options, option, None)
         if key is not None and _holds_key(Path(key)) and _others_may(Path(key), _FOR_OTHERS):
             findings.append(f"{option}: '{key}' holds a key, and others can read it; chmod go-rwx")
-    if folder is not None and Path(folder).exists() and _others_may(Path(folder), _FOR_OTHERS):
+    if folder is not None and _others_may(Path(folder), _FOR_OTHERS):
         findings.append(f"'{folder}' holds conversations, and others can look in; chmod go-rwx")
     yield from (Finding(Verdict.WARNING, "permissions", text) for text in findings)
     if not findings:
@@ -207,8 +205,7 @@ def _of_dead_letters(status: Status) -> Finding:
 
 def _of_disk(settings: Settings, folder: str, size: int) -> Iterator[Finding]:
     most = settings.delivery.max_bytes
-    place = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
-    free = shutil.disk_usage(place).free
+    free = _free_bytes(Path(folder))
     text = f"{size / _MIB:.1f} of {most / _MIB:.0f} MiB used, {free / _MIB:.0f} MiB free on disk"
     if free < _LEAST_FREE_BYTES:
         text = f"{text}; make room, or publish will raise SpoolError"
@@ -223,6 +220,14 @@ def _of_disk(settings: Settings, folder: str, size: int) -> Iterator[Finding]:
         yield Finding(Verdict.OK, "disk", text)
 
 
+def _free_bytes(folder: Path) -> int:
+    """Return what is free where a folder stands, or would be made."""
+    try:
+        return shutil.disk_usage(folder).free
+    except FileNotFoundError:
+        return _free_bytes(folder.parent)
+
+
 def _of_expiry(what: str, expiry: datetime) -> Finding:
     days = (expiry.timestamp() - time.time()) / 86400
     if days < 0:
@@ -235,7 +240,10 @@ def _of_expiry(what: str, expiry: datetime) -> Finding:
 
 
 def _others_may(path: Path, rights: int) -> bool:
-    return bool(path.stat().st_mode & rights)
+    try:
+        return bool(path.stat().st_mode & rights)
+    except OSError:
+        return False  # missing, or closed to the user, which is said of the file or the spool
 
 
 def _holds_key(path: Path) -> bool:

@@ -17,8 +17,6 @@ from event_brokers.settings import Settings
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
 
-__all__ = ["NOTHING", "counts", "open_spool"]
-
 
 @contextmanager
 def open_spool(settings: Settings) -> Iterator[Spool]:
@@ -48,9 +46,9 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
         spool.close()
 
 
-def counts(settings: Settings) -> Counts:
+def counts(settings: Settings | None) -> Counts:
     """Return what the spool counts; nothing where there is none."""
-    if not _is_there(settings):
+    if settings is None or not _is_there(settings):
         return NOTHING
     with open_spool(settings) as spool:
         return spool.counts()

@@ -21,7 +21,7 @@ from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
-from event_brokers.look import Look, look_into
+from event_brokers.look import NOBODY, status_of
 from event_brokers.queues.protocol import DeadLetter
 from event_brokers.settings import Settings
 from event_brokers.status import Status
@@ -47,12 +47,15 @@ def status(output: Output, endpoints_file: str) -> ExitCode:
     """Say how many events wait, since when, and how delivery goes."""
     settings = _settings(output, endpoints_file)
     with open_spool(settings) as spool:
-        look = look_into(spool, settings)
-    assert look.status is not None  # else it has raised
-    output.document |= msgspec.structs.asdict(look.status) | {"bytes": look.size}
-    if not look.is_attended:
+        condition = spool.right.condition() or NOBODY
+        found = status_of(spool.counts(), condition, condition.last_error)
+        size, is_attended = spool.size(), spool.has_deliverer()
+    output.document |= msgspec.structs.asdict(found) | {"bytes": size}
+    if not is_attended:
         output.document |= dict.fromkeys(_OF_DELIVERY)
-    for line in _told(look, look.status):
+    for line in _told(found, size):
+        output.say(line)
+    for line in _told_of_delivery(found, is_attended):
         output.say(line)
     return ExitCode.EX_OK
 
@@ -178,14 +181,18 @@ def _opened(output: Output, endpoints_file: str) -> Iterator[Spool]:
         yield spool
 
 
-def _told(look: Look, status: Status) -> Iterator[str]:
+def _told(status: Status, size: int) -> Iterator[str]:
     """Return what a person wants to know first, in lines."""
-    age, confirm = status.oldest_pending_seconds, status.last_confirm_seconds
+    age = status.oldest_pending_seconds
     yield f"{status.delivered} delivered"
     yield f"{status.pending} pending" + ("" if age is None else f", the oldest for {age:.1f} s")
     yield f"{status.dead_letters} dead letters"
-    yield f"{look.size / 1024**2:.1f} MiB on disk"
-    if look.is_attended:
+    yield f"{size / 1024**2:.1f} MiB on disk"
+
+
+def _told_of_delivery(status: Status, is_attended: bool) -> Iterator[str]:
+    confirm = status.last_confirm_seconds
+    if is_attended:
         since = "" if status.state_seconds is None else f" for {status.state_seconds:.1f} s"
         yield f"delivery: {status.state}{since}; it {status.next_step}"
     else:

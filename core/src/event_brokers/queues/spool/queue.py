@@ -19,7 +19,7 @@ from event_brokers.queues.spool.file import PATIENCE_SECONDS, SpoolFile
 from event_brokers.queues.spool.own_files import make_folder
 from event_brokers.queues.spool.owner import Ownership
 from event_brokers.queues.spool.request import Request
-from event_brokers.queues.spool.right import SpoolRight
+from event_brokers.queues.spool.right import LOCK, SpoolRight
 from event_brokers.queues.spool.storing import Departure
 from event_brokers.queues.spool.worker import is_worker
 
@@ -53,7 +53,7 @@ class Spool:
         owner: str | None,
     ) -> None:
         self._bounds = room.Bounds(max_pending, max_bytes, max_dead_letter_bytes)
-        lock = folder / "delivery.lock"
+        lock = folder / LOCK
         self._ownership = Ownership(folder, owner, lock)
         self.right = SpoolRight(lock, self._check_owner, self._wait_for_right)
         self.waited = Histogram(DELIVERY_SECONDS)
@@ -94,17 +94,7 @@ class Spool:
     def counts(self) -> Counts:
         if is_worker():
             return self._latest_counts  # the thread may hold the file: looking would wait for it
-        totals, since = self._file.read(
-            lambda connection: (tables.totals(connection), tables.oldest_time(connection))
-        )
-        self._latest_counts = Counts(
-            accepted=totals.pending + totals.dead_letters + totals.delivered,
-            delivered=totals.delivered,
-            pending=totals.pending,
-            dead_letters=totals.dead_letters,
-            # the clock of the calendar, for the process that accepted it may be gone
-            oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
-        )
+        self._latest_counts = self._file.read(tables.counts)
         return self._latest_counts
 
     def dead_letters(self) -> list[DeadLetter]:

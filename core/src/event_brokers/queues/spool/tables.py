@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from event_brokers.event import Event
-from event_brokers.queues.protocol import DeadLetter
+from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool.database import Damaged
 from event_brokers.queues.spool.rows import EVENT, LETTER, cells_of, event_of, letter_of
 from event_brokers.queues.spool.schema import DESTINATION
@@ -62,6 +62,26 @@ def totals(connection: sqlite3.Connection) -> Totals:
     """
     last_number(connection)
     return Totals(*connection.execute(_TOTALS).fetchone())
+
+
+def counts(connection: sqlite3.Connection) -> Counts:
+    """Return every count at one moment.
+
+    Parameters:
+        connection: in a transaction.
+
+    Raises:
+        Damaged: they cannot be told.
+    """
+    found, since = totals(connection), oldest_time(connection)
+    return Counts(
+        accepted=found.pending + found.dead_letters + found.delivered,
+        delivered=found.delivered,
+        pending=found.pending,
+        dead_letters=found.dead_letters,
+        # the clock of the calendar, for the process that accepted it may be gone
+        oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
+    )
 
 
 def insert(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
