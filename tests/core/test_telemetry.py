@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 import event_brokers
-from event_brokers import BrokerUnavailable, Event, instrumentation
+from event_brokers import BrokerUnavailable, Event, InvalidEvent, PartlyPublished, instrumentation
 from event_brokers.delays import Delays
+from event_brokers.engine import ENGINES
 from event_brokers.metric_table import METRICS, RECEIVED, Kind
 from event_brokers.telemetry import context_of, instrument
 from event_brokers.testing import MemoryBroker
@@ -43,7 +45,11 @@ class Sdk:
 
     def instrument(self, with_baggage: bool = False) -> Any:
         """Instrument with these providers, not the global ones."""
-        return instrument(with_baggage, self.tracer_provider, self.meter_provider)
+        return instrument(
+            with_baggage=with_baggage,
+            tracer_provider=self.tracer_provider,
+            meter_provider=self.meter_provider,
+        )
 
     def batches(self) -> list[ReadableSpan]:
         """Return the spans of batches that have ended."""
@@ -99,6 +105,21 @@ def test_headers_that_are_given_come_first(sdk: Sdk) -> None:
     with sdk.tracer.start_as_current_span("turn"):
         event = Event.from_dict({"n": 1}, headers={"traceparent": given})
     assert event.given_headers == {"traceparent": given}
+
+
+@pytest.mark.usefixtures("sdk")
+@pytest.mark.parametrize("name", ["traceparent", "Traceparent", "TRACESTATE"])
+def test_a_trace_that_is_given_is_not_mixed_with_the_active_one(name: str) -> None:
+    """Neither of the two headers of the active trace comes beside one of another, in any case."""
+    state = trace.TraceState([("vendor", "x")])
+    remote = trace.SpanContext(0x1234, 0x5678, is_remote=True, trace_state=state)
+    token = context.attach(trace.set_span_in_context(trace.NonRecordingSpan(remote)))
+    try:
+        assert set(Event.from_dict({"n": 1}).given_headers) == {"traceparent", "tracestate"}
+        event = Event.from_dict({"n": 1}, headers={name: "given"})
+    finally:
+        context.detach(token)
+    assert event.given_headers == {name: "given"}
 
 
 def test_baggage_travels_on_request_alone(sdk: Sdk) -> None:
@@ -249,6 +270,105 @@ def test_an_instrumentation_that_fails_harms_nobody(caplog: pytest.LogCaptureFix
     assert len(memory.arrived) == 5
     told = [each.getMessage() for each in caplog.records if "instrumentation" in each.getMessage()]
     assert told == ["instrumentation: failed: ValueError"]
+
+
+class Adding:
+    """An instrumentation that adds whatever it is told to, and ends batches as it is told to.
+
+    Parameters:
+        added: what it adds.
+        endings: what it raises at the end of each batch, in turn; None is nothing.
+    """
+
+    def __init__(self, added: Any = None, endings: Iterable[BaseException | None] = ()) -> None:
+        self._added = added
+        self._endings = iter(endings)
+
+    def headers(self) -> Any:
+        """Return what it adds."""
+        return self._added
+
+    def begin(self, _type_name: str, _events: Any) -> Any:
+        """Raise at the end."""
+
+        def end(_error: BaseException | None) -> None:
+            found = next(self._endings, None)
+            if found is not None:
+                raise found
+
+        return end
+
+
+@contextmanager
+def installed(adding: Adding) -> Iterator[None]:
+    """Tell it of events meanwhile."""
+    instrumentation.install(adding)
+    try:
+        yield
+    finally:
+        instrumentation.remove(adding)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [{"x": "y" * 1000}, {"event_id": "mine"}, {"x": 1}, {"x": "a\nb"}, {1: "x"}, ["x"], 5],
+    ids=["too large", "reserved", "no text", "a line", "no name", "no mapping", "a number"],
+)
+def test_what_cannot_be_added_is_left_out(added: Any) -> None:
+    """Headers that are usable alone stay so, whatever an instrumentation adds to them."""
+    given = {"large": "z" * (32 * 1024 - 100)}
+    with installed(Adding(added)):
+        assert Event.from_dict({"n": 1}, headers=given).given_headers == given
+
+
+def test_headers_that_are_wrong_are_refused_with_instrumentation_too() -> None:
+    """What is added to them makes them neither right nor another mistake."""
+    with installed(Adding({"x": "y"})):
+        for wrong in ({"event_id": "mine"}, ["x"]):
+            with pytest.raises(InvalidEvent, match="headers: "):
+                Event.from_dict({"n": 1}, headers=wrong)  # type: ignore[arg-type]
+
+
+def test_an_end_that_ends_the_thread_sends_no_batch_twice() -> None:
+    """What was confirmed stays so, and nothing has failed."""
+    memory = MemoryBroker(QUICK)
+    with installed(Adding(endings=[SystemExit(), KeyboardInterrupt()])), memory.start() as broker:
+        for number in range(3):
+            broker.publish({"n": number})
+            assert broker.flush(20).pending == 0
+        measured = ENGINES.all()[0].look()
+    assert len(memory.arrived) == 3
+    assert measured is not None
+    assert measured.measured is not None
+    assert measured.measured.failures == {}
+
+
+def test_each_type_of_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Also where they take turns."""
+    memory = MemoryBroker()
+    endings = [ValueError("canary"), TypeError("canary")] * 3
+    with installed(Adding(endings=endings)), memory.start() as broker:
+        for number in range(6):
+            broker.publish({"n": number})
+            broker.flush(20)
+    told = [each.getMessage() for each in caplog.records if "instrumentation" in each.getMessage()]
+    assert told == ["instrumentation: failed: ValueError", "instrumentation: failed: TypeError"]
+
+
+def test_a_batch_whose_time_was_up_has_not_failed(sdk: Sdk) -> None:
+    """The rest comes again at once: no error in the trace, as there is none in the counts."""
+    memory = MemoryBroker(QUICK)
+
+    def confirm_one(events: Sequence[Event]) -> None:
+        raise PartlyPublished("the time was up", [events[0].id])
+
+    memory.publishes.append(confirm_one)
+    with memory.start() as broker:
+        broker.publish_many([{"n": 1}, {"n": 2}])
+        assert broker.flush(20).delivered == 2
+    first, second = sdk.batches()
+    assert first.status.status_code is second.status.status_code is trace.StatusCode.UNSET
+    assert "error.type" not in (first.attributes or {})
 
 
 def test_without_instrumentation_nothing_travels() -> None:

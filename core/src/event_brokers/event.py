@@ -59,15 +59,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         """
         if not isinstance(event, dict):
             event = _dictionary(event)
-        body = _to_json(event)
+        body, given = _to_json(event), checked(headers)
         return cls(
             id=new_id() if event_id is None else _checked_id(event_id),
             body=body,
             sender_id=_text(event.get("sender_id")),
             type=_text(event.get("event")),
             timestamp=_seconds(event.get("timestamp")),
-            given_headers=checked(
-                instrumentation.with_context(headers) if instrumentation.installed else headers
+            given_headers=(
+                instrumentation.with_context(given, checked) if instrumentation.installed else given
             ),
         )
 

@@ -1,6 +1,7 @@
 """What an application's instrumentation adds to events, and sees of their delivery.
 
-Nothing that it raises reaches whoever publishes, or holds up delivery; it is logged once.
+Nothing that it raises reaches whoever publishes, or changes how a batch has ended; each type of
+error is logged once.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from event_brokers.outage import Outage
+from event_brokers.log import logger
 
 _Found = TypeVar("_Found")
 _End = Callable[[BaseException | None], None]
+_Headers = dict[str, str]
+
+# the two are one: the one of a trace says nothing beside the other of another trace
+_OF_TRACE = frozenset({"traceparent", "tracestate"})  # W3C Trace Context, section 3
 
 
 class Instrumentation(Protocol):
@@ -33,7 +38,7 @@ class Instrumentation(Protocol):
 
 # looked at for each event before anything is called: who has none pays nothing
 installed: tuple[Instrumentation, ...] = ()
-_outage = Outage("instrumentation")
+_told: set[str] = set()  # the errors that were logged
 
 
 def install(instrumentation: Instrumentation) -> None:
@@ -46,22 +51,23 @@ def remove(instrumentation: Instrumentation) -> None:
     """Tell something nothing more."""
     global installed
     installed = tuple(each for each in installed if each is not instrumentation)
+    _told.clear()
 
 
-def with_context(headers: Any) -> Any:
+def with_context(given: _Headers, check: Callable[[Mapping[str, str]], _Headers]) -> _Headers:
     """Return the headers of an event that is made now; what the caller gives comes first.
 
     Parameters:
-        headers: as they were given; what is no mapping is refused later, in a sentence.
+        given: by the caller, and usable.
+        check: returns headers that are usable, and raises for others; what is added is left out
+            where it raises.
     """
+    headers = given
     for each in installed:
         try:
-            added = each.headers()
+            headers = check(_joined(each.headers(), headers))
         except Exception as error:  # noqa: BLE001 - events go on without it
             _note(error)
-            continue
-        if added and isinstance(headers, (Mapping, type(None))):
-            headers = {**added, **(headers or {})}
     return headers
 
 
@@ -93,10 +99,26 @@ def _delivering(type_name: str, events: Sequence[Any]) -> Iterator[None]:
 def _guarded(call: Callable[[], _Found]) -> _Found | None:
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - delivery goes on without it
+    except BaseException as error:  # noqa: BLE001 - on the delivery's thread, which goes on
         _note(error)
         return None
 
 
-def _note(error: Exception) -> None:
-    _outage.failed(type(error), f"failed: {type(error).__name__}")
+def _joined(added: Mapping[str, str], headers: _Headers) -> Mapping[str, str]:
+    """Return what is added beside the headers: no name twice, in whatever case, and one trace."""
+    if not added:
+        return headers
+    taken = {name.casefold() for name in headers}
+    if taken & _OF_TRACE:
+        taken |= _OF_TRACE
+    return {
+        **{name: value for name, value in added.items() if name.casefold() not in taken},
+        **headers,
+    }
+
+
+def _note(error: BaseException) -> None:
+    name = type(error).__name__  # its text may hold an event
+    if name not in _told:
+        _told.add(name)
+        logger.warning("instrumentation: failed: %s", name)

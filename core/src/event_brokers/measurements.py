@@ -131,13 +131,19 @@ class Calls:
 
     def failed(self, hook: str, error: BaseException) -> None:
         """Count what a call has raised, if it is a failure."""
-        if hook in self.attempts and not isinstance(error, PartlyPublished):
-            key = hook, kind_of(error)
+        kind = kind_of(error)
+        if hook in self.attempts and kind is not None:
+            key = hook, kind
             self.failures[key] = self.failures.get(key, 0) + 1
 
 
-def kind_of(error: BaseException) -> str:
-    """Return which of the failures an error is that the contract of plugins tells apart."""
+def kind_of(error: BaseException | None) -> str | None:
+    """Return which of the failures an error is that the contract of plugins tells apart.
+
+    None where nothing has failed: the time of a call was up, and the rest comes again.
+    """
+    if error is None or isinstance(error, PartlyPublished):
+        return None
     if isinstance(error, RejectedEvents):
         return "rejected"
     if isinstance(error, ConfigurationError):

@@ -106,8 +106,8 @@ class PluginCalls:
         """Publish a batch; raises what the hook raises."""
         self.counted.batches.add(len(events))
         with (
-            self._under_way("publish", self._delays.hanging_call),
             delivering(self._plugin.type, events),
+            self._under_way("publish", self._delays.hanging_call),
         ):
             self._plugin.hook.publish(connection=connection, events=events)
 

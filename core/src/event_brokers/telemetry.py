@@ -48,7 +48,7 @@ class Telemetry:
         with_baggage: whether baggage travels, too; it may hold what is nobody else's.
     """
 
-    def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, with_baggage: bool) -> None:
+    def __init__(self, tracer: trace.Tracer, meter: metrics.Meter, *, with_baggage: bool) -> None:
         self._tracer = tracer
         self._with_baggage = with_baggage
         self._duration = meter.create_histogram(
@@ -90,10 +90,10 @@ class Telemetry:
 
         def end(error: BaseException | None) -> None:
             context.detach(token)
-            failed = {} if error is None else {"error.type": kind_of(error)}
-            if error is not None:
-                # its text may hold an event
-                span.set_status(trace.StatusCode.ERROR, failed["error.type"])
+            kind = kind_of(error)
+            failed = {} if kind is None else {"error.type": kind}
+            if kind is not None:
+                span.set_status(trace.StatusCode.ERROR, kind)  # its text may hold an event
             span.set_attributes(failed)
             span.end()
             self._duration.record(time.perf_counter() - began, {**attributes, **failed})
@@ -102,6 +102,7 @@ class Telemetry:
 
 
 def instrument(
+    *,
     with_baggage: bool = False,
     tracer_provider: trace.TracerProvider | None = None,
     meter_provider: metrics.MeterProvider | None = None,
@@ -111,6 +112,9 @@ def instrument(
     It stands in the event's headers, `traceparent` and `tracestate`, is kept in the spool, and
     survives restart, retry and replay. What was given as headers comes first.
 
+    Spans are ended on the thread that delivers: give them to a `BatchSpanProcessor`, for what
+    exports there and then holds up delivery for as long as that takes.
+
     Parameters:
         with_baggage: whether the header `baggage` travels, too.
         tracer_provider: makes spans of batches; the global one unless given.
@@ -119,7 +123,7 @@ def instrument(
     telemetry = Telemetry(
         trace.get_tracer(_SCOPE, tracer_provider=tracer_provider),
         metrics.get_meter(_SCOPE, meter_provider=meter_provider),
-        with_baggage,
+        with_baggage=with_baggage,
     )
     instrumentation.install(telemetry)
     return telemetry
