@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_histograms_tell_of_every_event_and_batch(tmp_path: Path, spooled: bool)
 
 
 def test_brokers_are_told_apart_by_name_and_vanish_when_closed() -> None:
-    """A name of the application's, or the type and a number; no series stands there twice."""
+    """A name of the application's, or the type and a number, which stays whose it is."""
     first, second = MemoryBroker(), MemoryBroker()
     with first.start() as broker, second.start():
         named = EventBroker(MemoryBroker().settings(), name="audit")
@@ -135,7 +136,9 @@ def test_brokers_are_told_apart_by_name_and_vanish_when_closed() -> None:
         assert not duplicates(shown.all)
         named.close()
         broker.close()
-        assert samples().of_brokers("name") == {"memory"}
+        assert samples().of_brokers("name") == {"memory-2"}
+        with MemoryBroker().start():
+            assert samples().of_brokers("name") == {"memory", "memory-2"}
     gc.collect()
     assert not samples().of_brokers("name")
 
@@ -245,6 +248,22 @@ def test_a_consumer_tells_how_many_events_it_handed_out(tmp_path: Path) -> None:
     assert samples().values("consumer_received_total") == []
 
 
+def test_consumers_keep_their_numbers_until_they_are_closed(tmp_path: Path) -> None:
+    """So that no count goes on as another one's."""
+    section = {"type": "sql", "db": str(tmp_path / "events.db")}
+    with endpoints_broker(section) as broker:
+        broker.publish({"n": 1})
+        broker.flush(20)
+    first, second = (consume(section, group, from_start=True) for group in ("a", "b"))
+    with second:
+        with first:
+            next(second)
+            assert samples().value("consumer_received_total", name="sql") == 0
+            assert samples().value("consumer_received_total", name="sql-2") == 1
+        assert samples().value("consumer_received_total") == 1
+        assert samples().value("consumer_received_total", name="sql-2") == 1
+
+
 def endpoints_broker(section: dict[str, str]) -> EventBroker:
     """Return a broker of a section."""
     return EventBroker(endpoints.read(section))
@@ -256,16 +275,55 @@ def test_a_forked_child_counts_for_itself() -> None:
     with memory.start() as broker:
         broker.publish_many([{"n": n} for n in range(10)])
         broker.flush(20)
-        child = os.fork()
-        if not child:
-            unused = samples().values("delivered_total")
+
+        def use() -> None:
+            assert samples().values("delivered_total") == []
             broker.publish({"n": 11})
             broker.flush(20)
             shown = samples()
-            found = shown.value("delivered_total"), shown.value("delivery_duration_seconds_count")
-            os._exit(0 if (unused, found) == ([], (1, 1)) else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            assert shown.value("delivered_total") == 1
+            assert shown.value("delivery_duration_seconds_count") == 1
+
+        in_forked_child(use)
         assert samples().value("delivered_total") == 10
+
+
+def test_a_forked_child_shows_no_consumer_of_its_parent(tmp_path: Path) -> None:
+    """Its events would be counted in both."""
+    section = {"type": "sql", "db": str(tmp_path / "events.db")}
+
+    def look() -> None:
+        assert samples().values("consumer_received_total") == []
+
+    with consume(section):
+        in_forked_child(look)
+        assert samples().values("consumer_received_total") == [0]
+
+
+def in_forked_child(work: Callable[[], None]) -> None:
+    """Do something in a child, and wait until it has succeeded."""
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    found: list[int] = []
+
+    def has_ended() -> bool:
+        process, status = os.waitpid(child, os.WNOHANG)
+        found.append(status)
+        return process == child
+
+    try:
+        wait_until(has_ended, 60)
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    assert os.waitstatus_to_exitcode(found[-1]) == 0
 
 
 def test_every_metric_of_the_table_is_shown_and_no_other() -> None:

@@ -107,10 +107,12 @@ def test_what_is_known_to_live_is_not_kept_alive() -> None:
     """It vanishes with its last owner, or when it is forgotten; the order is that of coming."""
     living: Living[Calls] = Living()
     first, second, third = Calls(), Calls(), Calls()
-    for each in (first, second, third):
-        living.add(each)
+    assert [living.add(each, "x") for each in (first, second, third)] == ["x", "x-2", "x-3"]
     living.forget(second)
     assert living.all() == [first, third]
-    del first, each
+    del first
     gc.collect()
     assert living.all() == [third]
+    fourth, fifth = Calls(), Calls()
+    assert [living.add(each, "x") for each in (fourth, fifth)] == ["x", "x-2"]
+    assert living.all() == [third, fourth, fifth]

@@ -25,6 +25,8 @@ from event_brokers.wording import first_line, name_and_first_line
 
 DEFAULT_GROUP = "event-brokers"
 RECEIVED: Living[Received] = Living()  # what the open consumers of this process have received
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=RECEIVED.forget_all)  # they are the parent's
 
 
 class Consumer(Iterator[ReceivedEvent]):
@@ -68,7 +70,7 @@ class Consumer(Iterator[ReceivedEvent]):
         self._closed = Bell()
         self._outage = Outage(settings.plugin.type)
         self._counted = Received(settings.plugin.type, group)
-        RECEIVED.add(self._counted)
+        self._counted.name = RECEIVED.add(self._counted, settings.plugin.type)
 
     def __next__(self) -> ReceivedEvent:
         """Acknowledge the event before, and return the next one when it has arrived.

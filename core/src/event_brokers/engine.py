@@ -53,7 +53,6 @@ class Engine:
     def __init__(self, settings: Settings, delays: Delays, name: str) -> None:
         self._settings = settings
         self._delays = delays
-        self._name = name
         self._folder = folder_of(settings)  # now: the program may change its own later
         self._begin_to_time()
         self._new_queue = queue_maker(settings)
@@ -62,7 +61,7 @@ class Engine:
         self._at_end: list[Status] = []
         fork.watch(self)
         self._use()
-        ENGINES.add(self)
+        self._name = ENGINES.add(self, name)  # as long as it is open: a number stays whose it is
 
     def append(self, events: Sequence[Event], timeout: float) -> None:
         """Accept all of the events or none; raises as `Queue.append` does."""

@@ -179,10 +179,11 @@ class Received:
         group: of the consumer; None for none.
 
     Attributes:
+        name: what tells it from the others of its type.
         events: how many.
     """
 
     def __init__(self, type_name: str, group: str | None) -> None:
-        self.type = type_name
+        self.type = self.name = type_name
         self.group = group
         self.events = 0

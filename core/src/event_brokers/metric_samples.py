@@ -10,6 +10,7 @@ from event_brokers import metric_table as of
 from event_brokers.consumer import RECEIVED
 from event_brokers.engine import ENGINES
 from event_brokers.errors import ConfigurationError, SpoolError
+from event_brokers.living import numbered
 from event_brokers.look import Look, folder_of, look_from_outside
 from event_brokers.measurements import KINDS, Distribution, Measured
 from event_brokers.settings import Settings
@@ -36,43 +37,29 @@ def samples(spools: Iterable[Settings] = ()) -> Iterator[Sample]:
     Parameters:
         spools: sections that name a spool.
     """
-    names, shown = _Names(), set[str]()
+    shown = set[str]()
     for look in _looks(spools):
-        name = names.new(look.name)
         if look.spool is None or look.spool not in shown:
-            yield from _of_queue(look, name)
+            yield from _of_queue(look)
         if look.spool is not None:
             shown.add(look.spool)
         if look.measured is not None:
-            yield from _of_process(look.measured, look.type, name)
-    names = _Names()
+            yield from _of_process(look.measured, look.type, look.name)
     for received in RECEIVED.all():
-        labels = received.type, names.new(received.type), received.group or ""
+        labels = received.type, received.name, received.group or ""
         yield Sample(of.RECEIVED, labels, received.events)
-
-
-class _Names:
-    """Gives what has the same name a number, the first none."""
-
-    def __init__(self) -> None:
-        self._given: set[str] = set()
-
-    def new(self, wanted: str) -> str:
-        name, number = wanted, 1
-        while name in self._given:
-            number += 1
-            name = f"{wanted}-{number}"
-        self._given.add(name)
-        return name
 
 
 def _looks(spools: Iterable[Settings]) -> Iterator[Look]:
     own = [look for engine in ENGINES.all() if (look := engine.look()) is not None]
     yield from own
-    known = {look.spool for look in own}
+    known, names = {look.spool for look in own}, {look.name for look in own}
     for settings in spools:
         if folder_of(settings) not in known:
-            yield _seen_from_outside(settings)
+            look = _seen_from_outside(settings)
+            name = next(name for name in numbered(look.name) if name not in names)
+            names.add(name)
+            yield msgspec.structs.replace(look, name=name)
 
 
 def _seen_from_outside(settings: Settings) -> Look:
@@ -82,8 +69,8 @@ def _seen_from_outside(settings: Settings) -> Look:
         return Look(settings.plugin.type, settings.plugin.type, folder_of(settings), None)
 
 
-def _of_queue(look: Look, name: str) -> Iterator[Sample]:
-    labels = look.type, name, "process" if look.spool is None else "spool"
+def _of_queue(look: Look) -> Iterator[Sample]:
+    labels = look.type, look.name, "process" if look.spool is None else "spool"
     status = look.status
     yield Sample(of.READABLE, labels, status is not None)
     if status is None:
