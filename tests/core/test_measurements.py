@@ -62,6 +62,24 @@ def test_the_last_minute_forgets_what_is_older_and_at_most_5_seconds_more(
     assert progress.last_minute(now + 60) == 0
 
 
+@given(st.lists(st.tuples(st.floats(-100, 100), st.integers(1, 5)), max_size=60))
+def test_a_clock_that_is_put_back_lets_nothing_count_too_long(
+    confirms: list[tuple[float, int]],
+) -> None:
+    """What was confirmed at a time that is still to come is not of the last minute."""
+    progress, now = Progress(), 1_000_000.0
+    told: list[tuple[float, int]] = []
+    for step, events in confirms:
+        now += step
+        found = progress.last_minute(now)
+        assert found <= sum(events for at, events in told if now - 60 < at < now + 5)
+        progress = progress.after(events, now)
+        told.append((now, events))
+        assert progress.last_minute(now) >= events
+        assert all(piece <= now // 5 for piece, _ in progress.pieces)
+    assert len(progress.pieces) <= 12
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

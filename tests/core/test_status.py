@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from event_brokers import BrokerUnavailable
+from event_brokers.condition import Condition, State
 from event_brokers.delays import Delays
+from event_brokers.look import status_of
+from event_brokers.queues.memory import OnlyProcess
+from event_brokers.queues.protocol import Counts
+from event_brokers.report import Report
 from event_brokers.testing import MemoryBroker
 from waiting import wait_until
 
@@ -34,7 +41,9 @@ def test_it_tells_of_the_last_confirm_and_of_the_last_minute(delivery: dict[str,
         assert 0 <= status.last_confirm_seconds < 30
         assert status.next_step == "waits for events"
         assert (status.state_seconds or 0) >= 0
-    assert broker.status().next_step == "delivers nothing more"
+    ended = broker.status()
+    assert ended.next_step == "delivers nothing more"
+    assert (ended.state_seconds, ended.last_confirm_seconds) == (None, None)
     assert broker.status().delivered_last_minute == 108
 
 
@@ -76,3 +85,42 @@ def test_a_spool_goes_on_telling_when_the_program_begins_anew(tmp_path: Path) ->
         broker.publish({"n": 6})
         broker.flush(20)
         assert broker.status().delivered_last_minute == 6
+
+
+@pytest.mark.parametrize(
+    ("told", "since"),
+    [
+        (None, 700.0),
+        (Condition(State.RETRYING, "gone", 100.0), 100.0),
+        (Condition(State.CONNECTED, None, 100.0), 700.0),
+    ],
+    ids=["nobody", "not connected", "connected"],
+)
+def test_who_takes_over_goes_on_from_what_was_told(
+    monkeypatch: pytest.MonkeyPatch, told: Condition | None, since: float
+) -> None:
+    """An outage lasts since it began, whoever delivers; none began when the stand-by was made."""
+    right = OnlyProcess()
+    if told is not None:
+        right.note(told)
+    monkeypatch.setattr(time, "time", lambda: 500.0)
+    report = Report(right)
+    monkeypatch.setattr(time, "time", lambda: 700.0)
+    report.begin()
+    monkeypatch.setattr(time, "time", lambda: 900.0)
+    report.begin()
+    now = right.condition()
+    assert now is not None
+    assert (now.state, now.since) == (State.CONNECTING, since)
+
+
+def test_a_clock_that_is_put_back_makes_no_wait_longer() -> None:
+    """Than it is in all."""
+    right = OnlyProcess()
+    Report(right).note(State.RETRYING, "gone", 2.0)
+    told = right.condition()
+    assert told is not None
+    later = msgspec.structs.replace(told, next_attempt=time.time() + 3600)
+    status = status_of(Counts(0, 0, 0, 0, None), later)
+    assert status.next_attempt_seconds == 2.0
+    assert status.next_step == "connects again in 2.0 s"

@@ -39,7 +39,9 @@ class Progress(msgspec.Struct, frozen=True):
             events: how many.
             now: seconds since 1970.
         """
-        piece, before = int(now // _PIECE_SECONDS), self.pieces
+        piece = int(now // _PIECE_SECONDS)
+        # the clock may have been put back since
+        before = tuple(each for each in self.pieces if each[0] <= piece)
         if before and before[-1][0] == piece:
             before, events = before[:-1], before[-1][1] + events
         return Progress(now, (*before[1 - _PIECES :], (piece, events)))
@@ -50,8 +52,8 @@ class Progress(msgspec.Struct, frozen=True):
         Parameters:
             now: seconds since 1970.
         """
-        first = int(now // _PIECE_SECONDS) - _PIECES
-        return sum(events for piece, events in self.pieces if piece > first)
+        latest = int(now // _PIECE_SECONDS)
+        return sum(events for piece, events in self.pieces if 0 <= latest - piece < _PIECES)
 
     def is_later_than(self, other: Progress) -> bool:
         """Return whether its last confirm came later."""
@@ -66,6 +68,7 @@ class Condition(msgspec.Struct, frozen=True):
         last_error: why it is not connected, a sentence without secrets; None while all is well.
         since: since when it is connected, or is not, seconds since 1970; None where nobody says.
         next_attempt: when it connects again, seconds since 1970; None where it does not wait.
+        delay: seconds for which it waits in all; None where it does not wait.
         progress: what it has achieved lately.
     """
 
@@ -73,4 +76,5 @@ class Condition(msgspec.Struct, frozen=True):
     last_error: str | None = None
     since: float | None = None
     next_attempt: float | None = None
+    delay: float | None = None
     progress: Progress = msgspec.field(default_factory=Progress)

@@ -55,9 +55,9 @@ def status_of(
         last_error: why nothing is delivered, where that says more than the condition.
         progress: what was confirmed lately, where that is later than the condition's.
     """
-    now, next_attempt = time.time(), condition.next_attempt
+    now = time.time()
     progress = progress or condition.progress
-    waits = None if next_attempt is None else max(0.0, next_attempt - now)
+    waits = _waits(condition, now)
     return Status(
         accepted=counts.accepted,
         delivered=counts.delivered,
@@ -75,10 +75,12 @@ def status_of(
 
 
 def closed(status: Status) -> Status:
-    """Return a status as it is once delivery has ended."""
+    """Return a status as it is once delivery has ended: without what goes on with the time."""
     return msgspec.structs.replace(
         status,
         state=State.CLOSED.value,
+        state_seconds=None,
+        last_confirm_seconds=None,
         next_attempt_seconds=None,
         next_step=_next_step(State.CLOSED, status.pending, None),
     )
@@ -114,6 +116,14 @@ def look_from_outside(settings: Settings) -> Look:
 def _since(moment: float | None, now: float) -> float | None:
     # on the clock of the calendar, which may be put back
     return None if moment is None else max(0.0, now - moment)
+
+
+def _waits(condition: Condition, now: float) -> float | None:
+    if condition.next_attempt is None:
+        return None
+    left = max(0.0, condition.next_attempt - now)
+    # no longer than it waits in all, if the clock was put back meanwhile
+    return left if condition.delay is None else min(left, condition.delay)
 
 
 def _next_step(state: State, pending: int, waits: float | None) -> str:

@@ -24,7 +24,7 @@ class Report:
         self._condition = Condition(State.CONNECTING, since=time.time())
         self._progress = Progress()
         self._kept_up_at = -_TELL_SECONDS
-        self._is_behind = False
+        self._is_behind = self._has_begun = False
 
     @property
     def state(self) -> State:
@@ -41,6 +41,9 @@ class Report:
         told = self._right.condition()
         if told is not None and told.progress.is_later_than(self._progress):
             self._progress = told.progress
+        if not self._has_begun:
+            self._has_begun = True
+            self._condition = msgspec.structs.replace(self._condition, since=_since(told))
         self._tell()
 
     def note(self, state: State, sentence: str | None = None, delay: float | None = None) -> None:
@@ -55,7 +58,7 @@ class Report:
         goes_on = (state is State.CONNECTED) == (before.state is State.CONNECTED)
         since = before.since if goes_on else now
         next_attempt = None if delay is None else now + delay
-        self._condition = Condition(state, sentence, since, next_attempt)
+        self._condition = Condition(state, sentence, since, next_attempt, delay)
         self._tell()
 
     def confirmed(self, events: int) -> None:
@@ -83,3 +86,10 @@ class Report:
     def _tell(self) -> None:
         self._is_behind = False
         self._right.note(msgspec.structs.replace(self._condition, progress=self._progress))
+
+
+def _since(told: Condition | None) -> float:
+    """Return since when it is not connected, for a process that begins to deliver now."""
+    if told is None or told.since is None or told.state is State.CONNECTED:
+        return time.time()
+    return told.since

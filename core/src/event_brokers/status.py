@@ -19,10 +19,12 @@ class Status(msgspec.Struct, frozen=True):
         last_error: why nothing is delivered, a sentence without secrets; None while all is well.
         oldest_pending_seconds: how long the oldest pending event has waited; None without one.
         last_confirm_seconds: how long ago the broker last confirmed events; None where it never
-            has. With a spool these are told by the process that delivers, once a second.
-        delivered_last_minute: events that it confirmed in the last minute, of which up to 5 s may
-            be missing.
-        state_seconds: how long it has been connected, or has not been; None where nobody has said.
+            has, or is closed. With a spool these are told by the process that delivers, once a
+            second.
+        delivered_last_minute: events that it confirmed in the last minute, or in the one before it
+            was closed, of which up to 5 s may be missing.
+        state_seconds: how long it has been connected, or has not been; None where nobody has said,
+            or it is closed.
         next_attempt_seconds: seconds until it connects again; None where it does not wait for that.
         next_step: what it does next, a clause: "connects again in 3.2 s".
     """

@@ -160,10 +160,11 @@ class MemoryQueue:
     def settle(self, ids: Collection[str]) -> int:
         with self._departure():
             removed = self._remove(ids)
+            # before they have left: whoever waits for that may look at once
+            self.waited.add_ages([since for _, since in removed], time.monotonic())
             self._departed = msgspec.structs.replace(
                 self._departed, delivered=self._departed.delivered + len(removed)
             )
-        self.waited.add_ages([since for _, since in removed], time.monotonic())
         return len(removed)
 
     def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
