@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import shutil
 from pathlib import Path
@@ -13,14 +14,18 @@ import trustme
 
 import event_brokers
 from command import Commands, numbered
+from event_brokers import certificates
 from event_brokers.cli import diagnosis
-from event_brokers.cli.diagnosis import Verdict
+from event_brokers.cli.certificate_findings import of_certificates
+from event_brokers.cli.finding import Verdict
+from event_brokers.cli.permission_findings import of_permissions
 from event_brokers.endpoints import read
 from metric_samples import Samples
 from other_user import as_another_user
 from servers import RabbitMQ
 from servers.backends import Backend
 from spools import tree
+from waiting import wait_until
 
 SPOOL: dict[str, Any] = {"delivery": {"spool": "waiting"}}
 UTC = datetime.timezone.utc
@@ -51,7 +56,8 @@ def test_all_is_well(commands: Commands) -> None:
         "versions",
     }  # fmt: skip
     assert of(found, "spool") == [("ok", "nothing waits, and no process delivers now")]
-    assert "3 in the last minute, 3 in all" in of(found, "delivery")[0][1]
+    ((_, text),) = of(found, "delivery")
+    assert re.fullmatch(r"the last confirm came \d+ s ago; \d in the last minute, 3 in all", text)
     assert of(found, "dead letters") == [("ok", "none")]
     assert "journal-broker 1.0" in of(found, "versions")[0][1]
 
@@ -83,7 +89,7 @@ def test_a_delivery_that_halts_says_why_and_what_comes_next(commands: Commands) 
     commands.broker(section)
     with event_brokers.connect(section) as broker:
         broker.publish({"n": 1})
-        broker.flush(0.5)
+        wait_until(lambda: broker.status().last_error)
         look = [each for each in diagnosis.of_spool(read(section)) if each.subject == "spool"]
         status = broker.status()
         broker.close(timeout=0)
@@ -158,6 +164,52 @@ def test_the_days_of_a_certificate_are_counted(
     assert of(findings(commands), "tls") == [(verdict, f"ssl_certfile: '{file}' {words}")]
 
 
+def authority(days: int) -> bytes:
+    """Return an authority's certificate that ends in so many days."""
+    now = datetime.datetime.now(UTC)
+    start, end = now - datetime.timedelta(days=1000), now + datetime.timedelta(days=days, hours=1)
+    return trustme.CA().issue_cert("a", not_before=start, not_after=end).cert_chain_pems[0].bytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "verdict", "words"),
+    [
+        (authority(-3) + authority(400), Verdict.WARNING, ": 1 of its 2 certificates have expired"),
+        (authority(400) + authority(12), Verdict.WARNING, " is valid for 12 days; renew it"),
+        (authority(-9) + authority(-3), Verdict.WRONG, " expired 3 days ago; renew it"),
+        (b"", Verdict.WRONG, " holds no certificate"),
+        (
+            b"-----BEGIN CERTIFICATE-----\nQUJ\n-----END CERTIFICATE-----\n",
+            Verdict.WRONG,
+            " holds a certificate that is damaged",
+        ),
+    ],
+    ids=["one has ended", "one will end", "all have ended", "none", "damaged"],
+)
+def test_a_bundle_of_authorities_is_wrong_only_where_none_of_them_is_of_use(
+    tmp_path: Path, content: bytes, verdict: Verdict, words: str
+) -> None:
+    """An old authority that stands beside the one in use is no outage."""
+    file = tmp_path / "authorities.pem"
+    file.write_bytes(content)
+    section = {"type": "pika", "url": "amqps://localhost:1", "queue": "q", "ssl_cafile": str(file)}
+    (found,) = [
+        each for each in of_certificates(read(section)) if each.text.startswith("ssl_cafile: ")
+    ]
+    assert found.verdict is verdict
+    assert found.text.startswith(f"ssl_cafile: '{file}'{words}")
+
+
+def test_a_server_s_certificate_that_cannot_be_read_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the page goes on."""
+    monkeypatch.setattr(certificates, "_shown", {"broker": b"?"})
+    (found,) = of_certificates(read({"type": "sql", "db": "events.db"}))
+    assert (found.verdict, found.code) == (Verdict.WRONG, 78)
+    assert found.text == "the certificate of 'broker' cannot be read"
+
+
 @pytest.mark.parametrize(
     ("free", "verdict"), [(1024**2, Verdict.WRONG), (2**40, Verdict.OK), (2**28, Verdict.WARNING)]
 )
@@ -182,7 +234,8 @@ def test_a_spool_that_is_closed_to_the_user_is_wrong_and_the_page_goes_on(tmp_pa
     assert (spool.verdict, spool.code) == (Verdict.WRONG, 74)
     assert spool.text == f"'{folder}': permission denied"
     with as_another_user():
-        assert not diagnosis._others_may(Path(folder), 0o777)
+        (permissions,) = of_permissions(settings, os.devnull)
+    assert permissions.verdict is Verdict.OK
 
 
 @pytest.mark.parametrize("state", ["missing", "empty", "healthy", "damaged"])
@@ -212,8 +265,10 @@ def test_a_clock_that_nothing_keeps_right_is_a_warning(
 ) -> None:
     """The kernel knows; where it does not tell, there is the time alone."""
     monkeypatch.setattr(diagnosis, "_is_adrift", lambda: is_adrift)
+    before = f"{datetime.datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     (clock,) = diagnosis.of_clock()
-    assert f"{datetime.datetime.now(UTC):%Y-%m-%d %H:}" in clock.text
+    after = f"{datetime.datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    assert before <= clock.text.partition(",")[0] <= after
     assert (clock.verdict is Verdict.WARNING) == is_adrift == ("run NTP" in clock.text)
 
 

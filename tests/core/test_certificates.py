@@ -50,6 +50,25 @@ def test_a_file_tells_of_each_of_its_certificates(tmp_path: Path) -> None:
     assert first == second > datetime.datetime.now(UTC)
 
 
+@pytest.mark.parametrize("label", ["X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
+def test_every_label_that_openssl_takes_is_read(tmp_path: Path, label: str) -> None:
+    """Of an authority, an old one and one with notes behind it."""
+    file = tmp_path / "authority.pem"
+    text = AUTHORITY.cert_pem.bytes().decode("ascii").replace("CERTIFICATE", label)
+    file.write_text(text, encoding="ascii")
+    assert len(certificates.expiries_in(file)) == 1
+
+
+@pytest.mark.parametrize("damage", ["QUJ", "QUJD", "\xff"])
+def test_a_damaged_certificate_in_a_file_is_refused(tmp_path: Path, damage: str) -> None:
+    """With one sentence, whatever is wrong with it."""
+    file = tmp_path / "damaged.pem"
+    text = f"-----BEGIN CERTIFICATE-----\n{damage}\n-----END CERTIFICATE-----\n"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"^is no certificate$"):
+        certificates.expiries_in(file)
+
+
 @pytest.mark.parametrize("checked", [True, False])
 def test_the_certificate_that_a_server_shows_is_noted(tmp_path: Path, checked: bool) -> None:
     """By every context that plugins are given, without a word from the plugin."""
@@ -77,4 +96,5 @@ def test_the_certificate_that_a_server_shows_is_noted(tmp_path: Path, checked: b
     ):
         connection.sendall(b"x")
     answering.join()
-    assert (name, end) in certificates.expiries_of_servers()
+    shown_by = dict(certificates.shown_by_servers())
+    assert certificates.valid_until(shown_by[name]) == end

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import ssl
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL | re.ASCII)
+# the three labels that OpenSSL takes for a certificate, in PEM_read_bio_X509_AUX(3)
+_PEM = re.compile(
+    r"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(.+?)-----END \1-----", re.DOTALL | re.ASCII
+)
 _VERSION, _UTC_TIME = 0xA0, 0x17
 _FORMS = {_UTC_TIME: "%y%m%d%H%M%SZ", 0x18: "%Y%m%d%H%M%SZ"}
 
@@ -24,12 +28,12 @@ def expiries_in(file: str | Path) -> list[datetime]:
         ValueError: it holds what is no certificate.
     """
     text = Path(file).read_text(encoding="ascii", errors="replace")
-    return [valid_until(ssl.PEM_cert_to_DER_cert(found)) for found in _PEM.findall(text)]
+    return [valid_until(_decoded(found)) for _, found in _PEM.findall(text)]
 
 
-def expiries_of_servers() -> list[tuple[str, datetime]]:
-    """Return until when the certificates are valid that servers have shown to this process."""
-    return [(server, valid_until(certificate)) for server, certificate in list(_shown.items())]
+def shown_by_servers() -> list[tuple[str, bytes]]:
+    """Return the certificates that servers have shown to this process, with who has shown each."""
+    return list(_shown.items())
 
 
 def note_shown_certificates(context: ssl.SSLContext) -> None:
@@ -62,6 +66,13 @@ def valid_until(certificate: bytes) -> datetime:
     if kind == _UTC_TIME and found.year >= 2050:
         found = found.replace(year=found.year - 100)  # RFC 5280: two digits are 1950 to 2049
     return found.replace(tzinfo=timezone.utc)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.decodebytes(text.encode("ascii"))
+    except ValueError as error:
+        raise ValueError("is no certificate") from error
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, bytes]]:

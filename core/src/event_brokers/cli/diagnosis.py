@@ -1,65 +1,30 @@
-"""What `event-brokers doctor` looks at: each function yields what it finds, with what it means."""
+"""What `event-brokers doctor` finds at broker, spool, disk, clock and versions."""
 
 from __future__ import annotations
 
 import ctypes
 import shutil
 import sqlite3
-import stat
 import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from enum import IntEnum
 from pathlib import Path
 
-import msgspec
-
-from event_brokers import certificates
 from event_brokers.cli.check import ask
 from event_brokers.cli.exit_codes import ExitCode, exit_code
+from event_brokers.cli.finding import Finding, Verdict
 from event_brokers.condition import State
 from event_brokers.core_range import CORE, version_of_core
 from event_brokers.errors import ConfigurationError, EventBrokersError, SpoolError
 from event_brokers.look import Look, folder_of, look_from_outside
 from event_brokers.settings import Settings
 from event_brokers.status import Status
-from event_brokers.wording import system_reason
 
-EXPIRY_DAYS = 30  # before the end of a certificate that somebody should know
 _FULL_PERCENT = 80
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
 _MIB = 1024**2
-_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_FOR_OTHERS_TO_READ = stat.S_IRGRP | stat.S_IROTH
-_CERTIFICATE_OPTIONS = ("ssl_cafile", "ssl_certfile")
-_KEY_OPTIONS = ("ssl_keyfile", "ssl_certfile")
 _TIMEX_BYTES = 256  # struct timex has 208
 _TIME_ERROR = 5  # what adjtimex(2) returns while nothing keeps the clock right
-
-
-class Verdict(IntEnum):
-    """What a finding means, worst first."""
-
-    WRONG = 0
-    WARNING = 1
-    OK = 2
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at.
-
-    Attributes:
-        verdict: whether something is to be done.
-        subject: what was looked at, a word or two.
-        text: a clause.
-        code: how the command ends where it is wrong.
-    """
-
-    verdict: Verdict
-    subject: str
-    text: str
-    code: ExitCode = ExitCode.EX_OK
 
 
 def of_versions(settings: Settings | None) -> Iterator[Finding]:
@@ -115,45 +80,6 @@ def of_spool(settings: Settings) -> Iterator[Finding]:
         yield from _of_last_confirm(status)
         yield _of_dead_letters(status)
     yield from _of_disk(settings, folder, look.size)
-
-
-def of_permissions(settings: Settings, endpoints_file: str) -> Iterator[Finding]:
-    """Say which files others can read, or change, that should be nobody else's."""
-    file, folder = Path(endpoints_file), folder_of(settings)
-    findings = []
-    text = file.read_text(encoding="utf-8", errors="replace")
-    if _others_may(file, _FOR_OTHERS_TO_READ) and any(each in text for each in settings.secrets()):
-        findings.append(f"'{file}' holds a secret, and others can read it; chmod go-r")
-    for option in _KEY_OPTIONS:
-        key = getattr(settings.options, option, None)
-        if key is not None and _holds_key(Path(key)) and _others_may(Path(key), _FOR_OTHERS):
-            findings.append(f"{option}: '{key}' holds a key, and others can read it; chmod go-rwx")
-    if folder is not None and _others_may(Path(folder), _FOR_OTHERS):
-        findings.append(f"'{folder}' holds conversations, and others can look in; chmod go-rwx")
-    yield from (Finding(Verdict.WARNING, "permissions", text) for text in findings)
-    if not findings:
-        yield Finding(Verdict.OK, "permissions", "nothing that is secret can be read by others")
-
-
-def of_certificates(settings: Settings) -> Iterator[Finding]:
-    """Say for how many days the certificates are valid; ask the broker first, for its own."""
-    for option in _CERTIFICATE_OPTIONS:
-        file = getattr(settings.options, option, None)
-        if file is None:
-            continue
-        try:
-            expiries = certificates.expiries_in(file)
-        except OSError as error:
-            text = f"{option}: '{file}' cannot be read: {system_reason(error)}"
-            yield Finding(Verdict.WRONG, "tls", text, ExitCode.EX_CONFIG)
-        except ValueError as error:
-            text = f"{option}: '{file}' {error}"
-            yield Finding(Verdict.WRONG, "tls", text, ExitCode.EX_CONFIG)
-        else:
-            # of a bundle of authorities the first to end; the others are not all of use
-            yield from (_of_expiry(f"{option}: '{file}'", each) for each in sorted(expiries)[:1])
-    for server, expiry in certificates.expiries_of_servers():
-        yield _of_expiry(f"the certificate of '{server}'", expiry)
 
 
 def _is_adrift() -> bool:
@@ -226,28 +152,3 @@ def _free_bytes(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     except FileNotFoundError:
         return _free_bytes(folder.parent)
-
-
-def _of_expiry(what: str, expiry: datetime) -> Finding:
-    days = (expiry.timestamp() - time.time()) / 86400
-    if days < 0:
-        text = f"{what} expired {-days:.0f} days ago; renew it"
-        return Finding(Verdict.WRONG, "tls", text, ExitCode.EX_CONFIG)
-    text = f"{what} is valid for {days:.0f} days"
-    if days < EXPIRY_DAYS:
-        return Finding(Verdict.WARNING, "tls", f"{text}; renew it")
-    return Finding(Verdict.OK, "tls", text)
-
-
-def _others_may(path: Path, rights: int) -> bool:
-    try:
-        return bool(path.stat().st_mode & rights)
-    except OSError:
-        return False  # missing, or closed to the user, which is said of the file or the spool
-
-
-def _holds_key(path: Path) -> bool:
-    try:
-        return b"PRIVATE KEY-----" in path.read_bytes()
-    except OSError:
-        return False  # said where certificates are looked at

@@ -9,9 +9,11 @@ import click
 from event_brokers import endpoints
 from event_brokers.cli import diagnosis
 from event_brokers.cli.arguments import endpoints_option, takes_output
-from event_brokers.cli.diagnosis import Finding, Verdict
+from event_brokers.cli.certificate_findings import of_certificates
 from event_brokers.cli.exit_codes import ExitCode, exit_code
+from event_brokers.cli.finding import Finding, Verdict
 from event_brokers.cli.output import Output
+from event_brokers.cli.permission_findings import of_permissions
 from event_brokers.errors import ConfigurationError
 from event_brokers.settings import Settings
 
@@ -62,8 +64,8 @@ def _findings(output: Output, endpoints_file: str, timeout: float) -> Iterator[F
     yield Finding(Verdict.OK, "file", text)
     yield from diagnosis.of_broker(settings, timeout)
     yield from diagnosis.of_spool(settings)
-    yield from diagnosis.of_certificates(settings)
-    yield from diagnosis.of_permissions(settings, endpoints_file)
+    yield from of_certificates(settings)
+    yield from of_permissions(settings, endpoints_file)
     yield from _of_machine(settings)
 
 
