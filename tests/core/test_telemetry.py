@@ -25,7 +25,7 @@ from event_brokers.engine import ENGINES
 from event_brokers.metric_table import METRICS, RECEIVED, Kind
 from event_brokers.telemetry import context_of, instrument
 from event_brokers.testing import MemoryBroker
-from waiting import wait_until
+from waiting import next_line, wait_until
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -224,8 +224,7 @@ def test_a_trace_is_found_at_the_consumer_through_an_outage_and_a_kill(tmp_path:
     command = [sys.executable, "-c", OUTAGE.format(section=section)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as process:
-        assert process.stdout is not None
-        active = process.stdout.readline().strip()
+        active = next_line(process)
         assert len(active) == 32
         process.send_signal(signal.SIGKILL)
         process.communicate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -107,22 +108,22 @@ def test_no_panel_covers_another() -> None:
 
 
 def promtool(*words: str, given: str = "") -> None:
-    """Run promtool, and fail where it finds something wrong."""
+    """Run promtool, and fail where it finds something wrong; skip where it is missing, but in CI."""
+    if shutil.which("promtool") is None:
+        unwanted = os.environ.get("WITHOUT_SERVERS") == "true"
+        if os.environ.get("CI") == "true" and not unwanted:
+            pytest.fail("promtool is missing")
+        pytest.skip("promtool is missing")
     command = ["promtool", *words]
     done = subprocess.run(command, check=False, input=given, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
-needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing")
-
-
-@needs_promtool
 def test_prometheus_itself_takes_the_rules() -> None:
     """As `promtool check rules` reads them."""
     promtool("check", "rules", str(ALERTS))
 
 
-@needs_promtool
 def test_prometheus_itself_finds_nothing_wrong_with_the_names() -> None:
     """As `promtool check metrics` looks at them."""
     registry = CollectorRegistry()
@@ -156,6 +157,7 @@ FIRING = {
         f'event_brokers_publish_duration_seconds_bucket{{le="+Inf", {BROKER}}}': "0+60x30",
     },
 }
+SILENT = {"EventBrokersSpoolUnreadable": "1x30"}  # where all is well; 0 for all the others
 
 
 def test_every_alarm_has_an_example_of_when_it_fires() -> None:
@@ -163,7 +165,6 @@ def test_every_alarm_has_an_example_of_when_it_fires() -> None:
     assert set(FIRING) == {rule["alert"] for rule in rules()}
 
 
-@needs_promtool
 @pytest.mark.parametrize("alarm", FIRING)
 def test_an_alarm_fires_when_it_should_and_is_silent_otherwise(alarm: str, tmp_path: Path) -> None:
     """As `promtool test rules` computes it, 20 minutes after things went wrong."""
@@ -171,9 +172,8 @@ def test_an_alarm_fires_when_it_should_and_is_silent_otherwise(alarm: str, tmp_p
         {
             "interval": "1m",
             "input_series": [
-                {"series": series, "values": values if fires else "0x30"}
+                {"series": series, "values": values if fires else SILENT.get(alarm, "0x30")}
                 for series, values in FIRING[alarm].items()
-                if fires or "readable" not in series
             ],
             "promql_expr_test": [
                 {"expr": f'count(ALERTS{{alertname="{alarm}",alertstate="firing"}}) or vector(0)',

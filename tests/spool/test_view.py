@@ -20,6 +20,7 @@ from event_brokers.settings import Settings
 from event_brokers.testing import MemoryBroker
 from other_user import as_another_user
 from spools import an_event, open_spool, run_elsewhere, tree
+from waiting import next_line
 
 KILLED = """
 import os, signal, sys
@@ -142,8 +143,7 @@ def test_a_spool_in_use_is_seen_as_it_is_now(tmp_path: Path) -> None:
     """With what stands in the log alone, and nothing is added to what its process has there."""
     folder = tmp_path / "spool"
     with run_elsewhere(HELD, str(folder)) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert next_line(process) == "ready"
         before = tree(folder)
         found = view(folder)
         assert found is not None
