@@ -108,7 +108,7 @@ def test_no_panel_covers_another() -> None:
 
 
 def promtool(*words: str, given: str = "") -> None:
-    """Run promtool, and fail where it finds something wrong; skip where it is missing, but in CI."""
+    """Run promtool, and fail where it finds something wrong; in CI also where it is missing."""
     if shutil.which("promtool") is None:
         unwanted = os.environ.get("WITHOUT_SERVERS") == "true"
         if os.environ.get("CI") == "true" and not unwanted:

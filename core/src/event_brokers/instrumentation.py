@@ -30,6 +30,8 @@ class Instrumentation(Protocol):
     def begin(self, type_name: str, events: Sequence[Any]) -> _End:
         """Note that a plugin is given a batch, and return what is called when that has ended.
 
+        Both run on the thread that delivers: what takes its time belongs on another one.
+
         Parameters:
             type_name: of the broker.
             events: the batch, of `Event`.

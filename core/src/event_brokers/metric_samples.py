@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from event_brokers import metric_table as of
+from event_brokers import metric_table
 from event_brokers.consumer import RECEIVED
 from event_brokers.engine import ENGINES
 from event_brokers.errors import ConfigurationError, SpoolError
@@ -26,7 +26,7 @@ class Sample(msgspec.Struct, frozen=True):
         value: a number, or how what was measured is spread.
     """
 
-    metric: of.Metric
+    metric: metric_table.Metric
     labels: tuple[str, ...]
     value: float | Distribution
 
@@ -47,7 +47,7 @@ def samples(spools: Iterable[Settings] = ()) -> Iterator[Sample]:
             yield from _of_process(look.measured, look.type, look.name)
     for received in RECEIVED.all():
         labels = received.type, received.name, received.group or ""
-        yield Sample(of.RECEIVED, labels, received.events)
+        yield Sample(metric_table.RECEIVED, labels, received.events)
 
 
 def _looks(spools: Iterable[Settings]) -> Iterator[Look]:
@@ -72,20 +72,20 @@ def _seen_from_outside(settings: Settings) -> Look:
 def _of_queue(look: Look) -> Iterator[Sample]:
     labels = look.type, look.name, "process" if look.spool is None else "spool"
     status = look.status
-    yield Sample(of.READABLE, labels, status is not None)
+    yield Sample(metric_table.READABLE, labels, status is not None)
     if status is None:
         return
-    for state in of.STATES:
-        yield Sample(of.STATE, (*labels, state), state == _state_of(look, status))
+    for state in metric_table.STATES:
+        yield Sample(metric_table.STATE, (*labels, state), state == _state_of(look, status))
     for metric, value in (
-        (of.ACCEPTED, status.accepted),
-        (of.DELIVERED, status.delivered),
-        (of.PENDING, status.pending),
-        (of.DEAD_LETTERS, status.dead_letters),
-        (of.QUEUE_BYTES, look.size),
-        (of.OLDEST, status.oldest_pending_seconds or 0),
-        (of.STATE_SECONDS, status.state_seconds),
-        (of.LAST_CONFIRM, status.last_confirm_seconds),
+        (metric_table.ACCEPTED, status.accepted),
+        (metric_table.DELIVERED, status.delivered),
+        (metric_table.PENDING, status.pending),
+        (metric_table.DEAD_LETTERS, status.dead_letters),
+        (metric_table.QUEUE_BYTES, look.size),
+        (metric_table.OLDEST, status.oldest_pending_seconds or 0),
+        (metric_table.STATE_SECONDS, status.state_seconds),
+        (metric_table.LAST_CONFIRM, status.last_confirm_seconds),
     ):
         if value is not None:
             yield Sample(metric, labels, value)
@@ -98,11 +98,11 @@ def _state_of(look: Look, status: Status) -> str:
 def _of_process(measured: Measured, type_name: str, name: str) -> Iterator[Sample]:
     labels = type_name, name
     for operation, count in measured.attempts.items():
-        yield Sample(of.ATTEMPTS, (*labels, operation), count)
+        yield Sample(metric_table.ATTEMPTS, (*labels, operation), count)
         for kind in KINDS:
             failures = measured.failures.get((operation, kind), 0)
-            yield Sample(of.FAILURES, (*labels, operation, kind), failures)
-    yield Sample(of.RECONNECTS, labels, measured.reconnects)
-    yield Sample(of.BATCH_EVENTS, labels, measured.batches)
-    yield Sample(of.DELIVERY_SECONDS, labels, measured.delivery_seconds)
-    yield Sample(of.PUBLISH_SECONDS, labels, measured.publish_seconds)
+            yield Sample(metric_table.FAILURES, (*labels, operation, kind), failures)
+    yield Sample(metric_table.RECONNECTS, labels, measured.reconnects)
+    yield Sample(metric_table.BATCH_EVENTS, labels, measured.batches)
+    yield Sample(metric_table.DELIVERY_SECONDS, labels, measured.delivery_seconds)
+    yield Sample(metric_table.PUBLISH_SECONDS, labels, measured.publish_seconds)

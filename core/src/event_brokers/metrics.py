@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any
 
-from event_brokers import metric_table as of
+from event_brokers import metric_table
 from event_brokers.errors import ConfigurationError
 from event_brokers.look import folder_of
 from event_brokers.measurements import Distribution
@@ -83,7 +83,7 @@ class EventBrokersCollector(Collector):
 def _families() -> dict[str, Any]:
     return {
         each.name: _OF_KIND[each.kind](each.name, each.text, labels=("type", "name", *each.labels))
-        for each in of.METRICS
+        for each in metric_table.METRICS
     }
 
 

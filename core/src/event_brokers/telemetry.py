@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from event_brokers import instrumentation
-from event_brokers import metric_table as of
+from event_brokers import instrumentation, metric_table
 from event_brokers.event import Event, ReceivedEvent
 from event_brokers.measurements import kind_of
 from event_brokers.metric_samples import Sample, samples
@@ -156,16 +155,18 @@ class _Instruments:
     def __init__(self, meter: metrics.Meter) -> None:
         self._found: dict[str, list[Sample]] = {}
         self._looked_at = -_LOOK_SECONDS
-        makers: dict[of.Kind, Any] = {
-            of.Kind.COUNTER: meter.create_observable_counter,
-            of.Kind.GAUGE: meter.create_observable_gauge,
+        makers: dict[metric_table.Kind, Any] = {
+            metric_table.Kind.COUNTER: meter.create_observable_counter,
+            metric_table.Kind.GAUGE: meter.create_observable_gauge,
         }
-        for metric in of.METRICS:
+        for metric in metric_table.METRICS:
             if metric.kind in makers:
                 name, unit = _name_and_unit(metric.name)
                 makers[metric.kind](name, [self._observer(metric)], unit, metric.text)
 
-    def _observer(self, metric: of.Metric) -> Callable[[Any], Iterator[metrics.Observation]]:
+    def _observer(
+        self, metric: metric_table.Metric
+    ) -> Callable[[Any], Iterator[metrics.Observation]]:
         def observe(_options: Any) -> Iterator[metrics.Observation]:
             for sample in self._now().get(metric.name, ()):
                 labels = zip(("type", "name", *metric.labels), sample.labels, strict=True)
@@ -185,7 +186,7 @@ class _Instruments:
 
 def _name_and_unit(name: str) -> tuple[str, str]:
     """Return "event_brokers.oldest_pending" and "s" for event_brokers_oldest_pending_seconds."""
-    short = f"{_SCOPE}.{name.removeprefix(of.PREFIX)}"
+    short = f"{_SCOPE}.{name.removeprefix(metric_table.PREFIX)}"
     for suffix, unit in _SUFFIXES:
         if short.endswith(suffix):
             return short.removesuffix(suffix), unit or "1"
