@@ -13,7 +13,7 @@ import pytest
 from event_brokers import SpoolError
 from event_brokers.look import look_from_outside
 from event_brokers.queues.protocol import Counts
-from event_brokers.queues.spool import schema, tables
+from event_brokers.queues.spool import opening, schema, tables
 from event_brokers.queues.spool import view as view_module
 from event_brokers.queues.spool.view import view
 from event_brokers.settings import Settings
@@ -204,3 +204,26 @@ def test_a_path_that_the_system_refuses_is_an_error_of_the_spool(tmp_path: Path)
     """Whatever the system says of it."""
     with pytest.raises(SpoolError, match="name too long"):
         look_from_outside(settings_of(tmp_path / ("x" * 300)))
+
+
+def test_who_publishes_in_a_signal_handler_above_a_look_is_not_held_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that stores has to open the file, which the look below does not let it do yet."""
+    folder = tmp_path / "spool"
+    make(folder)
+    counts = tables.counts
+    spool = open_spool(folder)
+    spool.close()
+    monkeypatch.setattr(opening, "_PATIENCE_SECONDS", 0.1)
+
+    def strike(connection: sqlite3.Connection) -> Counts:
+        spool.append([an_event(100)], 0)
+        return counts(connection)
+
+    monkeypatch.setattr(view_module, "counts", strike)
+    with pytest.raises(SpoolError, match="look again"):
+        view(folder)
+    monkeypatch.setattr(view_module, "counts", counts)
+    assert spool.counts().pending == 6
+    spool.close()

@@ -11,14 +11,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_PATIENCE_SECONDS = 2.0
 _one_at_a_time = threading.RLock()  # a signal handler may look while a look is under way
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let no other thread of the process open a spool's file meanwhile."""
-    with _one_at_a_time:
+    """Let no other thread of the process open a spool's file meanwhile.
+
+    Nobody waits for ever: a signal handler that publishes may stand above a look.
+    """
+    mine = _one_at_a_time
+    is_mine = mine.acquire(timeout=_PATIENCE_SECONDS)
+    try:
         yield
+    finally:
+        if is_mine:
+            mine.release()
 
 
 def _in_child() -> None:
