@@ -58,6 +58,13 @@ def empty(folder: Path) -> None:
     folder.mkdir(mode=0o700)
 
 
+def begun(folder: Path) -> None:
+    """Let a process have ended when it had made the file, and nothing in it."""
+    empty(folder)
+    (folder / "data").mkdir(mode=0o700)
+    (folder / "data" / "events.db").touch(mode=0o600)
+
+
 def killed(folder: Path) -> None:
     """Let a process make it that is killed: what it has stored stands in the log."""
     with run_elsewhere(KILLED, str(folder)) as process:
@@ -109,6 +116,7 @@ def another_program_s(folder: Path) -> None:
 STATES: list[tuple[Callable[[Path], None], int | str]] = [
     (missing, 0),
     (empty, 0),
+    (begun, 0),
     (make, 5),
     (killed, 7),
     (damaged, "the next program that publishes repairs it"),

@@ -133,13 +133,18 @@ def prepare(connection: sqlite3.Connection, version: int = VERSION) -> None:
         Unsuitable: the file was written by a newer version, or is another program's.
     """
     found = version_of(connection)
-    if found == 0 and not _pragma(connection, "schema_version"):
+    if is_new(connection):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has to come before all else
         connection.execute("PRAGMA journal_mode = WAL")
     else:
         refuse_unsuitable(connection)
     if found < version:
         _bring_up_to_date(connection, found, version)
+
+
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Return whether nothing has been made in the file yet."""
+    return version_of(connection) == 0 and not _pragma(connection, "schema_version")
 
 
 def refuse_unsuitable(connection: sqlite3.Connection) -> None:

@@ -108,6 +108,8 @@ def _counts(database: Path) -> Counts:
 def _read(database: Path, state: _State) -> Counts:
     try:
         with _opened(f"{database.as_uri()}?{_way(database, state)}") as connection:
+            if schema.is_new(connection):
+                return Counts(0, 0, 0, 0, None)
             schema.refuse_unsuitable(connection)
             if schema.version_of(connection) != schema.VERSION:
                 raise SpoolError(
