@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from command import Commands
 
-pytest_plugins = ["servers.fixtures", "servers.backends", "faults.report"]
+pytest_plugins = ["servers.fixtures", "servers.backends", "faults.report", "metric_samples"]
 
 # a machine that is busy with servers is slow, and slowness is no fault of what is tested
 settings.register_profile(

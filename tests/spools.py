@@ -41,6 +41,18 @@ def ids(events: list[Event]) -> list[str]:
     return [event.id for event in events]
 
 
+def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Return all that stands below a folder: when it was changed, its rights, and its bytes."""
+    return {
+        str(path.relative_to(folder)): (
+            path.stat().st_mtime_ns,
+            path.stat().st_mode,
+            b"" if path.is_dir() else path.read_bytes(),
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
 def accept_until(refusal: type[Exception], accept: Callable[[int], object]) -> int:
     """Call with 0, 1 and so on until it is refused; return how often it was not.
 

@@ -76,7 +76,7 @@ def test_the_document_says_what_the_token_guards(token: str | None) -> None:
             assert (answered.status_code == 401) == ("security" in operation)
             assert ("401" in operation["responses"]) == ("security" in operation)
             guarded |= {path} if "security" in operation else set()
-    assert len(guarded) == (4 if token else 0)
+    assert len(guarded) == (5 if token else 0)
 
 
 @pytest.mark.parametrize("event", RASA, ids=lambda event: str(event["event"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from event_brokers_assistant import Agent, InMemoryTrackerStore, Message
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.server import Access, application
 from event_brokers_assistant.tracker import DialogueStateTracker
+from metric_samples import Samples
 
 WEBHOOK = "/webhooks/rest/webhook"
 RASA = [
@@ -267,6 +269,9 @@ def test_status_and_health_tell_of_the_broker(tmp_path: Path) -> None:
             broker.flush(20)
             status = client.get("/status").json()
             assert status["broker"]["delivered"] == status["broker"]["accepted"] == 7
+            assert status["broker"]["delivered_last_minute"] <= 7
+            assert status["broker"]["last_confirm_seconds"] >= 0
+            assert status["broker"]["next_step"] == "waits for events"
             assert status["tracker_store"] == {"due": 0, "failures": 0, "last_error": None}
             assert client.get("/healthz").json() == {"status": "ok", "events": "accepted"}
             broker.close()
@@ -283,3 +288,37 @@ def test_without_a_broker_health_says_that_nothing_is_streamed(client: TestClien
     assert health.status_code == 200
     assert "not streamed" in health.json()["events"]
     assert client.get("/status").json()["broker"] is None
+
+
+@pytest.mark.usefixtures("alone")
+def test_metrics_show_the_broker_to_those_who_know_the_token(tmp_path: Path) -> None:
+    """Guarded as `/status` is, in the form that the client reads."""
+    section = {"type": "sql", "db": str(tmp_path / "events.db")}
+    with event_brokers.connect(section) as broker:
+        store = InMemoryTrackerStore(event_broker=broker)
+        assistant = Assistant(Agent(answer, store), broker, None, "in memory")
+        with TestClient(application(assistant, Access(token="secret"))) as client:
+            client.post(WEBHOOK, json={"message": "hi"})
+            broker.flush(20)
+            assert client.get("/metrics").status_code == 401
+            assert client.get("/metrics?token=wrong").status_code == 401
+            shown = client.get("/metrics?token=secret")
+            assert shown.headers["content-type"].startswith("text/plain; version=")
+            delivered = Samples(shown.text).value("delivered_total", type="sql", scope="process")
+            assert delivered == broker.status().delivered > 0
+            accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+            shown = client.get("/metrics?token=secret", headers=accept)
+            assert shown.headers["content-type"].startswith("application/openmetrics-text")
+            assert shown.text.endswith("# EOF\n")
+
+
+def test_metrics_without_the_extra_say_what_to_install(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One sentence with the pip command."""
+    for name in [name for name in sys.modules if name.startswith("prometheus_client.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    answered = client.get("/metrics")
+    assert answered.status_code == 501
+    assert 'pip install "event-brokers-assistant[prometheus]"' in answered.json()["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -73,6 +74,28 @@ def test_status_shows_what_another_process_does(commands: Commands, left: list[s
         process.terminate()
         process.communicate(timeout=60)
     assert left[2] in {each["id"] for each in listed(commands, "--pending")}
+
+
+def test_status_says_since_when_and_what_comes_next(commands: Commands) -> None:
+    """Of the process that delivers, told by another one; and when the broker last confirmed."""
+    commands.broker(SPOOL)
+    assert commands.run("publish", commands.events(*EVENTS)).code == 0
+    lines = commands.run("spool", "status").out.splitlines()
+    assert lines[0] == "3 delivered"
+    assert re.fullmatch(r"last confirm: \d+\.\d s ago, \d events in the last minute", lines[-1])
+    commands.broker({**SPOOL, "connect_fails": "unavailable"})
+    with commands.start("publish", "-") as process:
+        wait_until(lambda: status(commands)["state"] == "retrying")
+        lines = commands.run("spool", "status").out.splitlines()
+        says = r"delivery: retrying for \d+\.\d s; it connects again (now|in \d+\.\d s)"
+        assert re.fullmatch(says, lines[4])
+        document = status(commands)
+        assert document["last_confirm_seconds"] > 0
+        assert document["state_seconds"] >= 0
+        assert document["next_step"].startswith("connects again ")
+        process.terminate()
+        process.communicate(timeout=60)
+    assert status(commands)["next_step"] is None
 
 
 def test_list_shows_no_body_and_show_shows_one(commands: Commands, left: list[str]) -> None:

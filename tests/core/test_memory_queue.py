@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from event_brokers import BrokerClosed, DeadLetter, Event, QueueFull
 from event_brokers.bell import Bell
+from event_brokers.measurements import DELIVERY_SECONDS, Histogram
 from event_brokers.queues.memory import KEPT_DEAD_LETTERS, MemoryQueue
 from waiting import wait_until
 
@@ -220,3 +222,23 @@ def test_wake_is_not_lost_when_nobody_waits_yet() -> None:
     queue.wake()
     assert queue.wait_for_event(timeout=None) is False
     assert wait_until(lambda: not queue.wait_for_event(timeout=0.01))
+
+
+def test_how_long_events_have_waited_is_counted_before_they_have_left() -> None:
+    """Whoever waits until they have left finds them counted."""
+    queue = MemoryQueue(MAX_PENDING, MAX_BYTES, MAX_BYTES)
+    queue.append([event("a"), event("b")], 0)
+    seen: list[tuple[int, bool]] = []
+
+    class Waited(Histogram):
+        """Looks what has left when it counts."""
+
+        def add_ages(self, times: Collection[float], now: float) -> None:
+            """Look, and count."""
+            seen.append((queue.counts().delivered, not times))
+            super().add_ages(times, now)
+
+    queue.waited = Waited(DELIVERY_SECONDS)
+    assert queue.settle(["a", "b"]) == 2
+    assert seen == [(0, False)]
+    assert sum(queue.waited.distribution().counts) == queue.counts().delivered == 2

@@ -89,6 +89,21 @@ def test_the_assistant_alone_says_what_a_database_needs(assistant_alone: Environ
     )
 
 
+def test_the_assistant_alone_says_what_metrics_need(assistant_alone: Environment) -> None:
+    """One sentence with the pip command."""
+    program = (
+        "from event_brokers import cli, endpoints\n"
+        "from event_brokers.testing import MemoryBroker\n"
+        "endpoints.read = lambda file: MemoryBroker().settings(spool='spool')\n"
+        "cli.main(['metrics'])\n"
+    )
+    run = assistant_alone.run("python", "-c", program)
+    assert (run.returncode, run.stderr) == (
+        os.EX_UNAVAILABLE,
+        'Error: metrics need prometheus_client; pip install "event-brokers[prometheus]"\n',
+    )
+
+
 def test_with_its_extra_the_assistant_keeps_conversations_in_a_database(
     wheels: dict[str, Wheel], tmp_path: Path
 ) -> None:

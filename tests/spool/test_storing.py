@@ -225,9 +225,9 @@ def test_the_disk_is_given_back_what_a_backlog_took_while_nobody_waits(tmp_path:
     spool = open_spool(tmp_path / "spool")
     large = [Event.from_dict({"n": number, "text": "x" * 10_000}) for number in range(4000)]
     spool.append(large, 0)
-    before = spool.bytes_on_disk()
+    before = spool.size()
     drain(spool)
-    wait_until(lambda: spool.bytes_on_disk() < before / 2)
+    wait_until(lambda: spool.size() < before / 2)
     spool.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from event_brokers import EventBroker, endpoints, section
-from event_brokers.cli.open_spool import NOTHING, counts
+from event_brokers.cli.open_spool import counts
 from event_brokers.cli.outcome import Outcome
 from event_brokers.endpoints import Settings
 from event_brokers.section import EVENT_BROKER
@@ -94,7 +94,7 @@ def assemble(settings: EndpointSettings, model: Model | None) -> Assistant:
         ConfigurationError: an option of the tracker store is wrong.
         TrackerStoreError: the database of the conversations cannot be used now.
     """
-    before = counts(settings.broker) if settings.broker else NOTHING
+    before = counts(settings.broker)
     broker = EventBroker(settings.broker) if settings.broker else None
     try:
         store, name = settings.tracker_store.open(broker)

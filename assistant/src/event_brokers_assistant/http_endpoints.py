@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from event_brokers import InvalidEvent
-from event_brokers_assistant import events, request_bodies
+from event_brokers_assistant import events, exposition, request_bodies
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.failures import VERSION
@@ -31,6 +31,7 @@ _PAGE = """<!doctype html>
 <li>POST /webhooks/rest/webhook with {{"sender": "me", "message": "hi"}} talks to it</li>
 <li>GET /conversations/me/tracker shows the conversation</li>
 <li><a href="/status">/status</a> shows where the events are</li>
+<li><a href="/metrics">/metrics</a> shows the same to Prometheus</li>
 <li><a href="/healthz">/healthz</a> shows whether events are accepted</li>
 <li><a href="/openapi.json">/openapi.json</a> describes all of it</li>
 </ul>
@@ -107,6 +108,15 @@ class Endpoints:
                 "tracker_store": msgspec.to_builtins(stream),
             }
         )
+
+    async def metrics(self, request: Request) -> Response:
+        """Show Prometheus where the events are."""
+        wanted = request.headers.get("accept", "")
+        try:
+            shown = await asyncio.to_thread(exposition.exposed, wanted)
+        except ModuleNotFoundError as error:
+            raise HTTPException(HTTPStatus.NOT_IMPLEMENTED, exposition.WAY_OUT) from error
+        return Response(shown.content, media_type=shown.media_type)
 
     async def health(self, _request: Request) -> Response:
         """Say whether events are accepted."""

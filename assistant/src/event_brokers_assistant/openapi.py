@@ -97,6 +97,15 @@ def _guarded_paths(has_token: bool) -> dict[str, Any]:
                 security=security,
             )
         },
+        "/metrics": {
+            "get": _operation(
+                "metrics",
+                "Where the events are, for Prometheus",
+                {200: _metrics("as text, or as OpenMetrics where that is accepted")},
+                failures=(*refused, 501),
+                security=security,
+            )
+        },
         f"{conversation}/tracker": {
             "get": _operation(
                 "tracker",
@@ -259,3 +268,8 @@ def _answer(description: str, schema: _Schema) -> _Schema:
 
 def _html(description: str) -> _Schema:
     return {"description": description, "content": {"text/html": {"schema": _TEXT}}}
+
+
+def _metrics(description: str) -> _Schema:
+    forms = ("text/plain", "application/openmetrics-text")
+    return {"description": description, "content": {form: {"schema": _TEXT} for form in forms}}

@@ -78,6 +78,7 @@ def _routes(endpoints: Endpoints, token: str | None) -> list[Route]:
         Route("/openapi.json", _constant(described)),
         Route("/healthz", endpoints.health),
         Route("/status", guarded(endpoints.status)),
+        Route("/metrics", guarded(endpoints.metrics)),
         Route("/webhooks/rest", endpoints.channel_health),
         Route("/webhooks/rest/webhook", endpoints.webhook, methods=["POST"]),
         Route(f"{_CONVERSATION}/tracker/events", guarded(endpoints.append), methods=["POST"]),

@@ -28,11 +28,14 @@ class EventBroker:
     Parameters:
         settings: the plugin, its options and how events wait; `connect` makes them.
         delays: how long delivery waits; tests shorten them.
+        name: what metrics call it; its type where None.
     """
 
-    def __init__(self, settings: Settings, delays: Delays | None = None) -> None:
+    def __init__(
+        self, settings: Settings, delays: Delays | None = None, name: str | None = None
+    ) -> None:
         self._settings = settings
-        self._engine = Engine(settings, delays or Delays())
+        self._engine = Engine(settings, delays or Delays(), name or settings.plugin.type)
 
     def publish(
         self,
@@ -196,16 +199,19 @@ class EventBroker:
         logger.error("%s: %s", self._settings.plugin.type, undelivered)
 
 
-def connect(source: str | os.PathLike[str] | Mapping[str, Any]) -> EventBroker:
+def connect(
+    source: str | os.PathLike[str] | Mapping[str, Any], name: str | None = None
+) -> EventBroker:
     """Return an EventBroker for one `event_broker` section; connects in the background.
 
     Parameters:
         source: the path of an `endpoints.yml`, or a mapping that is the section itself.
+        name: what metrics call it, where a process has several; its type where None.
 
     Raises:
         ConfigurationError: one sentence that names file, line, option and the way out.
     """
-    return EventBroker(endpoints.read(source))
+    return EventBroker(endpoints.read(source), name=name)
 
 
 def _one_each(

@@ -13,7 +13,9 @@ from event_brokers.bell import Bell
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.errors import ConfigurationError, EventBrokersError
 from event_brokers.event import ReceivedEvent
+from event_brokers.living import Living
 from event_brokers.log import logger
+from event_brokers.measurements import Received
 from event_brokers.outage import Outage
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
@@ -22,6 +24,9 @@ from event_brokers.unforeseen import Unforeseen
 from event_brokers.wording import first_line, name_and_first_line
 
 DEFAULT_GROUP = "event-brokers"
+RECEIVED: Living[Received] = Living()  # what the open consumers of this process have received
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=RECEIVED.forget_all)  # they are the parent's
 
 
 class Consumer(Iterator[ReceivedEvent]):
@@ -64,6 +69,8 @@ class Consumer(Iterator[ReceivedEvent]):
         self._is_closed = False
         self._closed = Bell()
         self._outage = Outage(settings.plugin.type)
+        self._counted = Received(settings.plugin.type, group)
+        self._counted.name = RECEIVED.add(self._counted, settings.plugin.type)
 
     def __next__(self) -> ReceivedEvent:
         """Acknowledge the event before, and return the next one when it has arrived.
@@ -89,6 +96,7 @@ class Consumer(Iterator[ReceivedEvent]):
                 raise
             self._outage.recovered("consuming again")
             if received is not None:
+                self._counted.events += 1
                 return received
         self._release()
         raise StopIteration
@@ -96,6 +104,7 @@ class Consumer(Iterator[ReceivedEvent]):
     def close(self) -> None:
         """End the consumer, from any thread; the event in hand is not acknowledged."""
         self._is_closed = True
+        RECEIVED.forget(self._counted)
         self._closed.ring()
         with self._turn:
             if (

@@ -9,7 +9,7 @@ from typing import Any
 
 from event_brokers import watcher
 from event_brokers.bell import Bell
-from event_brokers.condition import Condition, State
+from event_brokers.condition import Progress, State
 from event_brokers.delays import Delays, retry_delay
 from event_brokers.delivery_thread import DeliveryThread
 from event_brokers.errors import (
@@ -22,10 +22,12 @@ from event_brokers.errors import (
 )
 from event_brokers.event import Event
 from event_brokers.log import dead_letters_logger, logger
+from event_brokers.measurements import Calls
 from event_brokers.narrowing import Narrowing
 from event_brokers.outage import Outage
 from event_brokers.plugin_calls import LeftBehind, PluginCalls
 from event_brokers.queues.protocol import DeadLetter, Queue
+from event_brokers.report import Report
 from event_brokers.secret import mask
 from event_brokers.settings import Settings
 from event_brokers.unforeseen import Frames, Unforeseen
@@ -56,7 +58,7 @@ class Delivery:
         self._calls = PluginCalls(settings.plugin, delays)
         self._narrowing = Narrowing(BATCH_EVENTS, settings.delivery.max_attempts)
         self._outage = Outage(self._name)
-        self._condition = Condition(State.CONNECTING)
+        self._report = Report(queue.right)
         self._known: frozenset[str] = frozenset()  # places in which events were confirmed before
         self._used: set[str] = set()
         self._is_finishing = self._is_abandoned = self._is_hurried = self._is_due = False
@@ -119,6 +121,16 @@ class Delivery:
         hanging = self._calls.hanging()
         return None if hanging is None else hanging.sentence
 
+    @property
+    def calls(self) -> Calls:
+        """How often the plugin was called, and how that failed."""
+        return self._calls.counted
+
+    @property
+    def progress(self) -> Progress:
+        """What the broker has confirmed lately, of this process."""
+        return self._report.progress
+
     def before_fork(self) -> None:
         """Let the plugin finish importing its client, for a child could never import it."""
         self._calls.before_fork(self._thread.ident)
@@ -133,6 +145,7 @@ class Delivery:
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever it is, events stay
                 self._wait(self._fail(State.RETRYING, error))
+        self._report.catch_up()
         self._queue.right.release()
         self._queue.close()  # whoever abandoned this thread has done so before it ended
 
@@ -145,7 +158,7 @@ class Delivery:
         try:
             if not self._queue.right.acquire():
                 return
-            self._note(self._condition)
+            self._report.begin()
             self._known = self._queue.used_places()
             self._used = set(self._known)
             connection = self._calls.connect(self._settings.options, self._used)
@@ -173,10 +186,12 @@ class Delivery:
             logger.warning("%s: closing the connection failed: %s", self._name, self._say(error))
 
     def _deliver(self, connection: Any) -> None:
-        if self._condition.state is State.CONNECTING or not self._queue.counts().pending:
+        if self._report.state is State.CONNECTING or not self._queue.counts().pending:
             self._succeed()
         while not self._is_abandoned and not self._is_done():
-            if self._queue.wait_for_event(_LOOK_SECONDS):
+            is_pending = self._queue.wait_for_event(_LOOK_SECONDS)
+            self._report.keep_up()
+            if is_pending:
                 events = self._narrowing.next_batch(self._queue, BATCH_BYTES)
                 if events:
                     self._publish(connection, events)
@@ -207,6 +222,7 @@ class Delivery:
         condemned = self._narrowing.confirmed()
         self._remember_places()
         # before settling: whoever waits for the last event finds the condition up to date
+        self._report.confirmed(len(events))
         self._succeed()
         self._queue.settle([event.id for event in events])
         if condemned is not None:
@@ -219,6 +235,7 @@ class Delivery:
         if not ids:
             return 0
         self._remember_places()
+        self._report.confirmed(len(ids))
         settled = self._queue.settle(ids)
         if settled:
             self._outage.moved()
@@ -268,14 +285,14 @@ class Delivery:
             self._known = frozenset(self._used)
 
     def _succeed(self) -> None:
-        if self._condition.state is State.CONNECTED:
+        if self._report.state is State.CONNECTED:
             return
         if self._outage.is_on:
             waiting = self._queue.counts().pending
             self._outage.recovered("recovered", f" with {waiting} events waiting")
         else:
             logger.info("%s: connected", self._name)
-        self._note(Condition(State.CONNECTED))
+        self._report.note(State.CONNECTED)
 
     def _fail(self, state: State, error: BaseException) -> float:
         """Say that an attempt has failed, and return the seconds until the next one."""
@@ -290,7 +307,7 @@ class Delivery:
         told = f"{state.value}: {sentence}; next attempt in {delay:.1f} s"
         if self._outage.failed(kind, told, level):
             logger.debug("%s: the cause: %s", self._name, Frames(error))
-        self._note(Condition(state, sentence))
+        self._report.note(state, sentence, delay)
         return delay
 
     def _delay(self, state: State, asked: object) -> float:
@@ -306,11 +323,7 @@ class Delivery:
     def _tell_of_death(self, error: BaseException) -> None:
         sentence = f"the thread that delivers has died of {type(error).__name__}; another goes on"
         logger.error("%s: %s", self._name, sentence)
-        self._note(Condition(State.RETRYING, sentence))
-
-    def _note(self, condition: Condition) -> None:
-        self._condition = condition
-        self._queue.right.note(condition)
+        self._report.note(State.RETRYING, sentence)
 
     def _wait(self, delay: float) -> None:
         # whoever hurries or abandons says so first and then rings: nothing is missed here

@@ -12,15 +12,18 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from event_brokers import fork, watcher
-from event_brokers.condition import Condition, State
+from event_brokers.condition import Condition, Progress, State
 from event_brokers.delays import Delays
 from event_brokers.delivery import Delivery
 from event_brokers.delivery_options import MAX_PENDING
-from event_brokers.errors import UndeliveredEvents
+from event_brokers.errors import SpoolError, UndeliveredEvents
 from event_brokers.event import Event
+from event_brokers.living import Living
 from event_brokers.log import logger
+from event_brokers.look import NOBODY, Look, closed, folder_of, status_of
+from event_brokers.measurements import Measured, SampledTimes
 from event_brokers.queues.choice import queue_maker
-from event_brokers.queues.protocol import Counts, DeadLetter, Queue
+from event_brokers.queues.protocol import DeadLetter, Queue
 from event_brokers.settings import Settings
 from event_brokers.status import Status
 
@@ -44,21 +47,30 @@ class Engine:
     Parameters:
         settings: the plugin, its options and how events wait.
         delays: how long delivery waits.
+        name: of the broker.
     """
 
-    def __init__(self, settings: Settings, delays: Delays) -> None:
+    def __init__(self, settings: Settings, delays: Delays, name: str) -> None:
         self._settings = settings
         self._delays = delays
+        self._folder = folder_of(settings)  # now: the program may change its own later
+        self._begin_to_time()
         self._new_queue = queue_maker(settings)
         # a list, for which of two that start at the same time comes first is clear
         self._running: list[_Running] = []
         self._at_end: list[Status] = []
         fork.watch(self)
         self._use()
+        self._name = ENGINES.add(self, name)  # as long as it is open: a number stays whose it is
 
     def append(self, events: Sequence[Event], timeout: float) -> None:
         """Accept all of the events or none; raises as `Queue.append` does."""
+        if not self._is_next_timed():
+            self._use().queue.append(events, timeout)
+            return
+        began = time.perf_counter()
         self._use().queue.append(events, timeout)
+        self._publish_times.add(time.perf_counter() - began)
 
     def flush(
         self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
@@ -105,10 +117,27 @@ class Engine:
         if self._at_end:
             return self._at_end[0]
         running = self._use()
-        counts = running.queue.counts()
-        condition = running.queue.right.condition() or Condition(State.CONNECTING)
-        last_error = self._last_error(counts.pending, condition, running.delivery)
-        return self._status(counts, condition, last_error)
+        return self._status(running)
+
+    def look(self) -> Look | None:
+        """Return what can be seen of it; None where it is closed, or unused in a forked child."""
+        if self._at_end or not self._running:
+            return None
+        running = self._running[0]
+        if running.delivery.wait_until_over(0.0):
+            return None  # closed on a thread of its own, which could not wait for the end
+        try:
+            status, size = self._status(running), running.queue.size()
+        except SpoolError:
+            status, size = None, 0
+        return Look(
+            type=self._settings.plugin.type,
+            name=self._name,
+            spool=self._folder,
+            status=status,
+            size=size,
+            measured=self._measured(running),
+        )
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first."""
@@ -120,6 +149,7 @@ class Engine:
 
     def look_after(self) -> None:
         """Mend a delivery that hangs or has died."""
+        self._publish_times.count()
         for running in self._running:
             running.delivery.look_after()
 
@@ -159,6 +189,11 @@ class Engine:
             running.queue.after_fork_in_child()
         if not self._at_end:
             self._running = []
+        self._begin_to_time()
+
+    def _begin_to_time(self) -> None:
+        self._publish_times = SampledTimes()
+        self._is_next_timed = self._publish_times.is_next_timed  # asked at each call: no detour
 
     def _use(self) -> _Running:
         """Return what runs, with a thread that delivers; start it where nothing runs yet."""
@@ -180,8 +215,9 @@ class Engine:
 
     def _end(self, queue: Queue) -> Status:
         queue.shut()
-        ended = msgspec.structs.replace(self.status(), state=State.CLOSED.value)
+        ended = closed(self.status())
         watcher.forget(self)
+        ENGINES.forget(self)
         self._at_end.append(ended)
         queue.close()
         # of several that close at the same time, the first tells what is lost
@@ -195,19 +231,25 @@ class Engine:
         queue.seal()
         counts = queue.counts()
         queue.close()
-        self._at_end.append(self._status(counts, Condition(State.CLOSED), None))
+        self._at_end.append(status_of(counts, Condition(State.CLOSED)))
         return self._at_end[0]
 
-    @staticmethod
-    def _status(counts: Counts, condition: Condition, last_error: str | None) -> Status:
-        return Status(
-            accepted=counts.accepted,
-            delivered=counts.delivered,
-            pending=counts.pending,
-            dead_letters=counts.dead_letters,
-            state=condition.state.value,
-            last_error=last_error,
-            oldest_pending_seconds=counts.oldest_pending_seconds,
+    def _status(self, running: _Running) -> Status:
+        counts = running.queue.counts()
+        condition = running.queue.right.condition() or NOBODY
+        last_error = self._last_error(counts.pending, condition, running.delivery)
+        progress = _later(running.delivery.progress, condition.progress)
+        return status_of(counts, condition, last_error, progress)
+
+    def _measured(self, running: _Running) -> Measured:
+        calls = running.delivery.calls
+        return Measured(
+            attempts=dict(calls.attempts),
+            failures=dict(calls.failures),
+            reconnects=max(0, calls.connections - 1),
+            batches=calls.batches.distribution(),
+            delivery_seconds=running.queue.waited.distribution(),
+            publish_seconds=self._publish_times.distribution(),
         )
 
     def _last_error(self, pending: int, condition: Condition, delivery: Delivery) -> str | None:
@@ -216,6 +258,14 @@ class Engine:
         if most is not None and pending >= most:
             reasons.insert(0, f"the queue is full: {pending} events wait")
         return "; ".join(reason for reason in reasons if reason is not None) or None
+
+
+ENGINES: Living[Engine] = Living()  # that are open in this process
+
+
+def _later(own: Progress, told: Progress) -> Progress:
+    """Return the later of what this process has seen confirmed, and what the one that delivers."""
+    return told if told.is_later_than(own) else own
 
 
 def _max_pending(settings: Settings) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from event_brokers import instrumentation
 from event_brokers.errors import InvalidEvent
 from event_brokers.event_ids import new_id
 from event_brokers.headers import checked, weight, without_control_characters
@@ -58,14 +59,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         """
         if not isinstance(event, dict):
             event = _dictionary(event)
-        body = _to_json(event)
+        body, given = _to_json(event), checked(headers)
         return cls(
             id=new_id() if event_id is None else _checked_id(event_id),
             body=body,
             sender_id=_text(event.get("sender_id")),
             type=_text(event.get("event")),
             timestamp=_seconds(event.get("timestamp")),
-            given_headers=checked(headers),
+            given_headers=(
+                instrumentation.with_context(given, checked) if instrumentation.installed else given
+            ),
         )
 
     @property

@@ -14,6 +14,8 @@ import msgspec
 from event_brokers import fork
 from event_brokers.delays import Delays
 from event_brokers.event import Event
+from event_brokers.instrumentation import delivering
+from event_brokers.measurements import Calls
 from event_brokers.plugins import Plugin
 
 _FORK_SECONDS = 1.0  # that a fork waits for a plugin that imports its client
@@ -64,9 +66,13 @@ class PluginCalls:
     Parameters:
         plugin: whose hooks they are.
         delays: how long they may take.
+
+    Attributes:
+        counted: how often they were called, and how they failed.
     """
 
     def __init__(self, plugin: Plugin, delays: Delays) -> None:
+        self.counted = Calls()
         self._plugin = plugin
         self._delays = delays
         self._call: _Call | None = None
@@ -89,15 +95,20 @@ class PluginCalls:
             fork.wait_until_over()
             with self._under_way("connect", self._delays.hanging_call):
                 connection = self._plugin.hook.connect(options=options, used=used)
+                if connection is None:
+                    raise self._plugin.error("hook 'connect' returned None, not a connection")
         finally:
             self._is_connecting = False
-        if connection is None:
-            raise self._plugin.error("hook 'connect' returned None, not a connection")
+        self.counted.connections += 1
         return connection
 
     def publish(self, connection: Any, events: list[Event]) -> None:
         """Publish a batch; raises what the hook raises."""
-        with self._under_way("publish", self._delays.hanging_call):
+        self.counted.batches.add(len(events))
+        with (
+            delivering(self._plugin.type, events),
+            self._under_way("publish", self._delays.hanging_call),
+        ):
             self._plugin.hook.publish(connection=connection, events=events)
 
     def close(self, connection: Any) -> None:
@@ -149,8 +160,12 @@ class PluginCalls:
     @contextmanager
     def _under_way(self, hook: str, longest: float) -> Iterator[None]:
         call = self._call = _Call(hook, longest)
+        self.counted.attempted(hook)
         try:
             yield
+        except BaseException as error:
+            self.counted.failed(hook, error)
+            raise
         finally:
             if not call.end():
                 raise LeftBehind

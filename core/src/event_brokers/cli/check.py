@@ -43,15 +43,24 @@ def command(output: Output, endpoints_file: str, timeout: float) -> ExitCode:
     if waiting := counts(settings).pending:
         output.say(f"spool '{settings.delivery.spool}': {waiting} events wait, and go there first")
         output.document["pending"] = waiting
-    found = [output.masked(sentence) for sentence in _look(settings, timeout)]
+    found = [output.masked(sentence) for sentence in ask(settings, timeout)]
     for sentence in found:
         output.say(sentence)
     output.document["found"] = found
     return ExitCode.EX_OK
 
 
-def _look(settings: Settings, timeout: float) -> Sequence[str]:
-    """Return what the plugin finds; whatever it raises becomes a sentence and a code."""
+def ask(settings: Settings, timeout: float) -> Sequence[str]:
+    """Return what the plugin finds, in sentences.
+
+    Parameters:
+        settings: of the broker.
+        timeout: seconds that it may take to answer.
+
+    Raises:
+        ConfigurationError: a person must change something.
+        CommandFailed: it does not answer, or whatever else the plugin raises.
+    """
     attempt = _Attempt(settings)
     attempt.start()
     attempt.join(timeout)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.errors import ConfigurationError
+from event_brokers.look import NOTHING
 from event_brokers.queues.choice import spool_arguments, spool_type
 from event_brokers.queues.protocol import Counts
 from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
-
-
-NOTHING = Counts(0, 0, 0, 0, None)  # what is counted where there is no spool
 
 
 @contextmanager
@@ -48,9 +46,9 @@ def open_spool(settings: Settings) -> Iterator[Spool]:
         spool.close()
 
 
-def counts(settings: Settings) -> Counts:
+def counts(settings: Settings | None) -> Counts:
     """Return what the spool counts; nothing where there is none."""
-    if not _is_there(settings):
+    if settings is None or not _is_there(settings):
         return NOTHING
     with open_spool(settings) as spool:
         return spool.counts()

@@ -18,7 +18,7 @@ from event_brokers.registrations import Registration, registrations
 from event_brokers.wording import name_and_first_line, printable
 
 GROUP = "event_brokers.commands"
-_OWN = ("check", "plugins", "publish", "spool", "tail")
+_OWN = ("check", "doctor", "metrics", "plugins", "publish", "spool", "tail")
 _EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
 
 

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
+import msgspec
 
 from event_brokers import endpoints
 from event_brokers.cli.arguments import endpoints_option, takes_output
@@ -20,13 +21,18 @@ from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import open_spool
 from event_brokers.cli.output import Output
 from event_brokers.event import Event
+from event_brokers.look import NOBODY, status_of
 from event_brokers.queues.protocol import DeadLetter
+from event_brokers.settings import Settings
+from event_brokers.status import Status
 from event_brokers.wording import printable_json, system_reason
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
 
 STANDARD_OUTPUT = "-"
+# what says nothing of a spool from which no process delivers
+_OF_DELIVERY = ("state", "state_seconds", "next_attempt_seconds", "next_step")
 
 
 @click.group("spool")
@@ -39,30 +45,18 @@ def command() -> None:
 @takes_output
 def status(output: Output, endpoints_file: str) -> ExitCode:
     """Say how many events wait, since when, and how delivery goes."""
-    with _opened(output, endpoints_file) as spool:
-        counts, condition = spool.counts(), spool.right.condition()
-        delivers, size = spool.has_deliverer(), spool.bytes_on_disk()
-    age = counts.oldest_pending_seconds
-    state = condition.state.value if condition and delivers else None
-    last_error = condition.last_error if condition else None
-    output.document |= {
-        "accepted": counts.accepted,
-        "delivered": counts.delivered,
-        "pending": counts.pending,
-        "dead_letters": counts.dead_letters,
-        "oldest_pending_seconds": age,
-        "bytes": size,
-        "state": state,
-        "last_error": last_error,
-    }
-    oldest = "" if age is None else f", the oldest for {age:.1f} s"
-    output.say(f"{counts.delivered} delivered")
-    output.say(f"{counts.pending} pending{oldest}")
-    output.say(f"{counts.dead_letters} dead letters")
-    output.say(f"{size / 1024**2:.1f} MiB on disk")
-    output.say(f"delivery: {state or 'no process delivers now'}")
-    if last_error is not None:
-        output.say(f"last error: {last_error}")
+    settings = _settings(output, endpoints_file)
+    with open_spool(settings) as spool:
+        condition = spool.right.condition() or NOBODY
+        found = status_of(spool.counts(), condition, condition.last_error)
+        size, is_attended = spool.size(), spool.has_deliverer()
+    output.document |= msgspec.structs.asdict(found) | {"bytes": size}
+    if not is_attended:
+        output.document |= dict.fromkeys(_OF_DELIVERY)
+    for line in _told(found, size):
+        output.say(line)
+    for line in _told_of_delivery(found, is_attended):
+        output.say(line)
     return ExitCode.EX_OK
 
 
@@ -174,13 +168,40 @@ def forget_places(output: Output, endpoints_file: str) -> ExitCode:
     return ExitCode.EX_OK
 
 
-@contextmanager
-def _opened(output: Output, endpoints_file: str) -> Iterator[Spool]:
+def _settings(output: Output, endpoints_file: str) -> Settings:
     settings = endpoints.read(endpoints_file)
     output.secrets = settings.secrets()
     output.document["spool"] = settings.delivery.spool
-    with open_spool(settings) as spool:
+    return settings
+
+
+@contextmanager
+def _opened(output: Output, endpoints_file: str) -> Iterator[Spool]:
+    with open_spool(_settings(output, endpoints_file)) as spool:
         yield spool
+
+
+def _told(status: Status, size: int) -> Iterator[str]:
+    """Return what a person wants to know first, in lines."""
+    age = status.oldest_pending_seconds
+    yield f"{status.delivered} delivered"
+    yield f"{status.pending} pending" + ("" if age is None else f", the oldest for {age:.1f} s")
+    yield f"{status.dead_letters} dead letters"
+    yield f"{size / 1024**2:.1f} MiB on disk"
+
+
+def _told_of_delivery(status: Status, is_attended: bool) -> Iterator[str]:
+    confirm = status.last_confirm_seconds
+    if is_attended:
+        since = "" if status.state_seconds is None else f" for {status.state_seconds:.1f} s"
+        yield f"delivery: {status.state}{since}; it {status.next_step}"
+    else:
+        yield "delivery: no process delivers now"
+    if status.last_error is not None:
+        yield f"last error: {status.last_error}"
+    if confirm is not None:
+        lately = f"{status.delivered_last_minute} events in the last minute"
+        yield f"last confirm: {confirm:.1f} s ago, {lately}"
 
 
 @contextmanager

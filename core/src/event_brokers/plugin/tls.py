@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from event_brokers.certificates import note_shown_certificates
 from event_brokers.errors import ConfigurationError
 from event_brokers.log import logger
 from event_brokers.options import Options
@@ -96,6 +97,7 @@ def client_context(options: TlsOptions) -> ssl.SSLContext:
     context.check_hostname = options.ssl_check_hostname
     _load_authorities(context, options)
     _load_client_certificate(context, options)
+    note_shown_certificates(context)
     return context
 
 

@@ -15,6 +15,7 @@ from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
+    from event_brokers.queues.spool.view import View
 
 
 def queue_maker(settings: Settings) -> Callable[[], Queue]:
@@ -46,6 +47,19 @@ def spool_type() -> type[Spool]:
             "event_broker.delivery.spool: this system lacks the file locks of POSIX; leave it out"
         ) from error
     return Spool
+
+
+def spool_view(folder: str) -> View | None:
+    """Look at a spool from outside; return None where none was made yet.
+
+    Raises:
+        ConfigurationError: this system has no file locks.
+        SpoolError: it cannot be read as it stands there.
+    """
+    spool_type()
+    from event_brokers.queues.spool.view import view  # noqa: PLC0415 - as above
+
+    return view(Path(folder))
 
 
 def spool_arguments(settings: Settings, folder: str) -> tuple[Path, str, int | None, int, int]:

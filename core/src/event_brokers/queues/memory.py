@@ -21,6 +21,7 @@ from event_brokers.condition import Condition
 from event_brokers.errors import BrokerClosed, QueueFull
 from event_brokers.event import Event
 from event_brokers.log import logger
+from event_brokers.measurements import DELIVERY_SECONDS, Histogram
 from event_brokers.queues.protocol import Counts, DeadLetter
 
 KEPT_DEAD_LETTERS = 1_000
@@ -68,6 +69,7 @@ class MemoryQueue:
 
     def __init__(self, max_pending: int, max_bytes: int, max_dead_letter_bytes: int) -> None:
         self.right = OnlyProcess()
+        self.waited = Histogram(DELIVERY_SECONDS)
         self._max_pending = max_pending
         self._max_bytes = max_bytes
         # not a dict: its iteration starts by skipping every slot that was emptied at the front
@@ -113,6 +115,9 @@ class MemoryQueue:
     def dead_letters(self) -> list[DeadLetter]:
         return self._dead_letters.kept()
 
+    def size(self) -> int:
+        return self._bytes
+
     def wait_until_left(
         self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False
     ) -> bool:
@@ -155,6 +160,8 @@ class MemoryQueue:
     def settle(self, ids: Collection[str]) -> int:
         with self._departure():
             removed = self._remove(ids)
+            # before they have left: whoever waits for that may look at once
+            self.waited.add_ages([since for _, since in removed], time.monotonic())
             self._departed = msgspec.structs.replace(
                 self._departed, delivered=self._departed.delivered + len(removed)
             )

@@ -1,10 +1,10 @@
 """What a queue does: events wait in it, in order, until the broker has confirmed them.
 
-The threads that call `append`, `seal`, `counts`, `dead_letters`, `wait_until_left` and `close`
-belong to the application: a signal handler, a cancellation or a destructor can strike at any line,
-raise there, or call any of these again. So they hold no lock and no transaction that others need,
-and wait on nothing that an interrupted call could have left behind. All the other methods are
-called on the delivery thread alone, which no signal interrupts.
+The threads that call `append`, `seal`, `counts`, `dead_letters`, `size`, `wait_until_left` and
+`close` belong to the application: a signal handler, a cancellation or a destructor can strike at
+any line, raise there, or call any of these again. So they hold no lock and no transaction that
+others need, and wait on nothing that an interrupted call could have left behind. All the other
+methods are called on the delivery thread alone, which no signal interrupts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from event_brokers.condition import Condition
 from event_brokers.event import Event
+from event_brokers.measurements import Histogram
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -84,6 +85,10 @@ class Queue(Protocol):
     def right(self) -> DeliveryRight:
         """Who may deliver."""
 
+    @property
+    def waited(self) -> Histogram:
+        """How many seconds the events that were settled in this process had waited."""
+
     def append(self, events: Sequence[Event], timeout: float) -> None:
         """Take all of the events or none; an id that waits already is the same event.
 
@@ -111,6 +116,9 @@ class Queue(Protocol):
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters that are kept, oldest first."""
+
+    def size(self) -> int:
+        """Return the bytes that it takes, in memory or on disk."""
 
     def wait_until_left(
         self, timeout: float | None, is_cancelled: Callable[[], bool] = lambda: False

@@ -9,14 +9,15 @@ from types import TracebackType
 
 from event_brokers.errors import SpoolError
 from event_brokers.log import logger
-from event_brokers.queues.spool import schema
+from event_brokers.queues.spool import opening, schema
 from event_brokers.queues.spool.file_lock import FileLock
 from event_brokers.queues.spool.inherited import leave_alone
 from event_brokers.queues.spool.own_files import make_folder, open_own, refuse_unsafe
 from event_brokers.wording import system_reason
 
 BALLAST = "ballast"
-DATA = "data"  # a folder of its own, so that the file moves together with its log
+COMMIT_LOCK = "commit.lock"
+DATABASE = "data/events.db"  # a folder of its own, so that the file moves together with its log
 _BUSY_SECONDS = 4.0  # for programs that are not ours and hold the file without our lock
 _LEAST_ROOM_BYTES = 128 * 1024
 _LOG_BYTES = 4 * 1024 * 1024
@@ -69,7 +70,7 @@ class Database:
     def __init__(self, path: Path, durability: str) -> None:
         self.path = path
         self.folder = path.parent.parent
-        self.lock = FileLock(self.folder / "commit.lock")
+        self.lock = FileLock(self.folder / COMMIT_LOCK)
         self.log = path.with_name(f"{path.name}-wal")
         self._synchronous = _CODES[durability]
         self._connection: sqlite3.Connection | None = None
@@ -145,6 +146,17 @@ class Database:
         self.disconnect()
         self.lock.follow()  # the whole folder may have been moved
         _make(self.path)
+        with opening.alone():
+            connection = self._connect()
+        self._connection, self._identity = connection, identity(self.path)
+        self.size = size_of(self.path)
+        return connection
+
+    def in_words(self, error: Exception) -> Exception:
+        """Return the error to raise for one of FAILURES."""
+        return in_words(self.path, self._identity, error)
+
+    def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -155,13 +167,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._identity = connection, identity(self.path)
-        self.size = size_of(self.path)
         return connection
-
-    def in_words(self, error: Exception) -> Exception:
-        """Return the error to raise for one of FAILURES."""
-        return in_words(self.path, self._identity, error)
 
 
 class Transaction:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from event_brokers.errors import ConfigurationError, QueueFull, SpoolError
-from event_brokers.queues.spool.database import DATA, Damaged, Database, size_of
+from event_brokers.queues.spool.database import COMMIT_LOCK, DATABASE, Damaged, Database, size_of
 from event_brokers.queues.spool.glance import Glance
 from event_brokers.queues.spool.lock_holder import process_holding
 from event_brokers.queues.spool.reading import NotReady, Reader, Snapshot
@@ -48,7 +48,7 @@ class SpoolFile:
 
     def __init__(self, folder: Path, durability: str) -> None:
         self._folder = folder
-        self.database = Database(folder / DATA / "events.db", durability)
+        self.database = Database(folder / DATABASE, durability)
         self._reader = Reader(self.database.path)
         self._start()
 
@@ -204,7 +204,7 @@ class SpoolFile:
                 raise SpoolError(f"'{self._folder}': the process was forked meanwhile")
 
     def _what_is_in_the_way(self, worker: Worker) -> str:
-        locked = (self._folder / "commit.lock", self.database.path.with_name("events.db-shm"))
+        locked = (self._folder / COMMIT_LOCK, self.database.path.with_name("events.db-shm"))
         process = next(filter(None, map(process_holding, locked)), None)
         if process is not None:
             return f"process {process} holds its lock and does not go on"

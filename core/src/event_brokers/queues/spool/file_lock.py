@@ -14,6 +14,27 @@ from event_brokers.wording import system_reason
 _PAGE_BYTES = 4096
 
 
+def is_locked(path: Path) -> bool:
+    """Return whether somebody holds the lock; makes no file.
+
+    Raises:
+        OSError: the file cannot be opened.
+        SpoolError: others could change it.
+    """
+    try:
+        descriptor = open_own(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        # shared, so that two that look are not in each other's way
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class FileLock:
     """Holds an exclusive flock on a file of its own; one thread at a time uses it.
 

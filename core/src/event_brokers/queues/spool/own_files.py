@@ -20,11 +20,25 @@ def make_folder(folder: Path) -> None:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
     except FileExistsError:
-        raise SpoolError(f"'{folder}' is a file; name a folder") from None
+        pass  # no folder, and refused as such
     except OSError as error:
         raise SpoolError(f"'{folder}': {system_reason(error)}") from error
+    refuse_unsafe_folder(folder)
+
+
+def refuse_unsafe_folder(folder: Path) -> None:
+    """Look whether a folder is safe.
+
+    Raises:
+        SpoolError: it is none, or others could change what it holds.
+    """
+    try:
+        found = folder.stat()
+    except OSError as error:
+        raise SpoolError(f"'{folder}': {system_reason(error)}") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise SpoolError(f"'{folder}' is a file; name a folder")
     _refuse_what_others_can_change(folder, found)
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 from event_brokers.bell import Bell
 from event_brokers.errors import BrokerClosed, ConfigurationError, QueueFull, SpoolError
 from event_brokers.event import Event
+from event_brokers.measurements import DELIVERY_SECONDS, Histogram
 from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool import room, tables
 from event_brokers.queues.spool.file import PATIENCE_SECONDS, SpoolFile
 from event_brokers.queues.spool.own_files import make_folder
 from event_brokers.queues.spool.owner import Ownership
 from event_brokers.queues.spool.request import Request
-from event_brokers.queues.spool.right import SpoolRight
+from event_brokers.queues.spool.right import LOCK, SpoolRight
 from event_brokers.queues.spool.storing import Departure
 from event_brokers.queues.spool.worker import is_worker
 
@@ -52,9 +53,10 @@ class Spool:
         owner: str | None,
     ) -> None:
         self._bounds = room.Bounds(max_pending, max_bytes, max_dead_letter_bytes)
-        lock = folder / "delivery.lock"
+        lock = folder / LOCK
         self._ownership = Ownership(folder, owner, lock)
         self.right = SpoolRight(lock, self._check_owner, self._wait_for_right)
+        self.waited = Histogram(DELIVERY_SECONDS)
         self._file = SpoolFile(folder, durability)
         self._arrived, self._left = Bell(), Bell()
         self._is_sealed = self._is_woken = False
@@ -62,6 +64,7 @@ class Spool:
         self._unwaited: Request[None] | None = None  # the latest whose caller could not wait
         self._confirmed: dict[str, None] = {}  # delivered, and not yet taken out of the file
         self._numbers: dict[str, int] = {}  # of the events of the latest batch
+        self._times: dict[str, float] = {}  # when they were accepted, seconds since 1970
         self._places: frozenset[str] = frozenset()
         try:
             make_folder(folder)
@@ -91,17 +94,7 @@ class Spool:
     def counts(self) -> Counts:
         if is_worker():
             return self._latest_counts  # the thread may hold the file: looking would wait for it
-        totals, since = self._file.read(
-            lambda connection: (tables.totals(connection), tables.oldest_time(connection))
-        )
-        self._latest_counts = Counts(
-            accepted=totals.pending + totals.dead_letters + totals.delivered,
-            delivered=totals.delivered,
-            pending=totals.pending,
-            dead_letters=totals.dead_letters,
-            # the clock of the calendar, for the process that accepted it may be gone
-            oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
-        )
+        self._latest_counts = self._file.read(tables.counts)
         return self._latest_counts
 
     def dead_letters(self) -> list[DeadLetter]:
@@ -154,10 +147,13 @@ class Spool:
     def peek(self, limit: int, size: int) -> list[Event]:
         self._take_out_confirmed()
         found = self._file.read(lambda connection: tables.oldest(connection, limit, size))
-        self._numbers = {event.id: number for number, event in found}
-        return [event for _, event in found]
+        self._numbers = {event.id: number for number, _, event in found}
+        self._times = {event.id: accepted_at for _, accepted_at, event in found}
+        return [event for _, _, event in found]
 
     def settle(self, ids: Collection[str]) -> int:
+        times = [self._times.pop(id_) for id_ in ids if id_ in self._times]
+        self.waited.add_ages(times, time.time())
         # what the disk has no room to note now is noted here, and not sent again meanwhile
         self._confirmed.update(dict.fromkeys(ids))
         return self._take_out_confirmed()
@@ -208,8 +204,7 @@ class Spool:
         """Return a pending event or a dead letter; None where the id is unknown."""
         return self._file.read(lambda connection: tables.find(connection, event_id))
 
-    def bytes_on_disk(self) -> int:
-        """Return the size of the file and of its log."""
+    def size(self) -> int:
         return self._file.bytes_on_disk()
 
     @contextmanager

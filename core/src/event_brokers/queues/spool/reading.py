@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from event_brokers.queues.spool import salvage, schema
+from event_brokers.queues.spool import opening, salvage, schema
 from event_brokers.queues.spool.database import FAILURES, Identity, identity, in_words
 from event_brokers.queues.spool.inherited import leave_alone
 
@@ -119,6 +119,11 @@ class Snapshot:
 def _connect(path: Path, file: Identity | None) -> sqlite3.Connection:
     if file is None:
         raise NotReady
+    with opening.alone():
+        return _connect_alone(path, file)
+
+
+def _connect_alone(path: Path, file: Identity) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None,

@@ -11,9 +11,24 @@ import msgspec
 from event_brokers.condition import Condition
 from event_brokers.errors import SpoolError
 from event_brokers.log import logger
-from event_brokers.queues.spool.file_lock import FileLock
+from event_brokers.queues.spool.file_lock import FileLock, is_locked
 from event_brokers.queues.spool.own_files import open_own
 from event_brokers.wording import system_reason
+
+LOCK = "delivery.lock"
+
+
+def told(path: Path) -> Condition | None:
+    """Return what the holder of a right has said last; None where nobody has said anything.
+
+    Parameters:
+        path: the lock's file.
+    """
+    try:
+        with open(path, "rb", opener=open_own) as opened:
+            return msgspec.json.decode(opened.read(), type=Condition)
+    except (OSError, SpoolError, msgspec.DecodeError):
+        return None
 
 
 class SpoolRight:
@@ -41,13 +56,7 @@ class SpoolRight:
 
     def is_taken(self) -> bool:
         """Return whether any process delivers."""
-        if self.is_held():
-            return True
-        if not self._lock.try_acquire():
-            return True
-        self._lock.release()
-        self._lock.close()
-        return False
+        return self.is_held() or is_locked(self._path)
 
     def acquire(self) -> bool:
         if self.is_held():
@@ -84,8 +93,4 @@ class SpoolRight:
             logger.debug("%s: %s", self._path, system_reason(error))
 
     def condition(self) -> Condition | None:
-        try:
-            with open(self._path, "rb", opener=open_own) as opened:
-                return msgspec.json.decode(opened.read(), type=Condition)
-        except (OSError, SpoolError, msgspec.DecodeError):
-            return None
+        return told(self._path)

@@ -16,7 +16,7 @@ from event_brokers.errors import SpoolError
 from event_brokers.event import Event
 from event_brokers.log import logger
 from event_brokers.queues.protocol import DeadLetter
-from event_brokers.queues.spool import rows, schema, tables
+from event_brokers.queues.spool import opening, rows, schema, tables
 from event_brokers.queues.spool.database import Damaged, Database, identity
 from event_brokers.wording import system_reason
 
@@ -92,7 +92,9 @@ def _read(database: Database, aside: Path) -> None:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a damaged file; with another first page, where its own says nothing."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        if _tells_its_tables(connection):
+        with opening.alone():  # the first look at it is what opens it
+            is_readable = _tells_its_tables(connection)
+        if is_readable:
             yield connection
             return
     with TemporaryDirectory(dir=path.parent) as folder:

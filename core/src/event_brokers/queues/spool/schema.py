@@ -133,15 +133,30 @@ def prepare(connection: sqlite3.Connection, version: int = VERSION) -> None:
         Unsuitable: the file was written by a newer version, or is another program's.
     """
     found = version_of(connection)
-    if found == 0 and not _pragma(connection, "schema_version"):
+    if is_new(connection):
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has to come before all else
         connection.execute("PRAGMA journal_mode = WAL")
-    elif _pragma(connection, "application_id") != _APPLICATION_ID:
-        raise Unsuitable("holds a database of another program; name another folder")
-    elif found > VERSION:
-        raise Unsuitable("was written by a newer event-brokers; upgrade this one")
+    else:
+        refuse_unsuitable(connection)
     if found < version:
         _bring_up_to_date(connection, found, version)
+
+
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Return whether nothing has been made in the file yet."""
+    return version_of(connection) == 0 and not _pragma(connection, "schema_version")
+
+
+def refuse_unsuitable(connection: sqlite3.Connection) -> None:
+    """Look whether the file is a spool's, of this version or an older one.
+
+    Raises:
+        Unsuitable: the file was written by a newer version, or is another program's.
+    """
+    if _pragma(connection, "application_id") != _APPLICATION_ID:
+        raise Unsuitable("holds a database of another program; name another folder")
+    if version_of(connection) > VERSION:
+        raise Unsuitable("was written by a newer event-brokers; upgrade this one")
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from event_brokers.event import Event
-from event_brokers.queues.protocol import DeadLetter
+from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool.database import Damaged
 from event_brokers.queues.spool.rows import EVENT, LETTER, cells_of, event_of, letter_of
 from event_brokers.queues.spool.schema import DESTINATION
@@ -64,6 +64,26 @@ def totals(connection: sqlite3.Connection) -> Totals:
     return Totals(*connection.execute(_TOTALS).fetchone())
 
 
+def counts(connection: sqlite3.Connection) -> Counts:
+    """Return every count at one moment.
+
+    Parameters:
+        connection: in a transaction.
+
+    Raises:
+        Damaged: they cannot be told.
+    """
+    found, since = totals(connection), oldest_time(connection)
+    return Counts(
+        accepted=found.pending + found.dead_letters + found.delivered,
+        delivered=found.delivered,
+        pending=found.pending,
+        dead_letters=found.dead_letters,
+        # the clock of the calendar, for the process that accepted it may be gone
+        oldest_pending_seconds=None if since is None else max(0.0, time.time() - since),
+    )
+
+
 def insert(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
     """Add events at the end, but for those whose id is known; return how many were added.
 
@@ -86,16 +106,19 @@ def count_known(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     return sum(connection.execute(_KNOWN, (id_, id_)).fetchone() is not None for id_ in ids)
 
 
-def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[tuple[int, Event]]:
-    """Return the first events with their numbers: so many, of so many bytes, one at least."""
-    found: list[tuple[int, Event]] = []
-    select = f"SELECT seq, {EVENT} FROM events ORDER BY seq LIMIT ?"
-    for seq, *cells in connection.execute(select, (limit,)):
+def oldest(connection: sqlite3.Connection, limit: int, size: int) -> list[tuple[int, float, Event]]:
+    """Return the first events: so many, of so many bytes, one at least.
+
+    Each comes with its number, and with when it was accepted, seconds since 1970.
+    """
+    found: list[tuple[int, float, Event]] = []
+    select = f"SELECT seq, accepted_at, {EVENT} FROM events ORDER BY seq LIMIT ?"
+    for seq, accepted_at, *cells in connection.execute(select, (limit,)):
         event = event_of(cells)
         size -= event.size
         if size < 0 and found:
             break
-        found.append((seq, event))
+        found.append((seq, accepted_at, event))
     return found
 
 
