@@ -26,10 +26,12 @@ from command import Commands, closing_line
 from event_brokers import BrokerUnavailable, ConfigurationError, Event, ReceivedEvent
 from event_brokers.rasa import RasaEventBroker
 from event_brokers_file import FileProducer, descriptor, standard_output
+from event_brokers_file.compression import Compression
 from event_brokers_file.connection import Connection
 from event_brokers_file.hooks import check, connect
 from event_brokers_file.line import from_line, to_line
 from event_brokers_file.options import FileOptions
+from event_brokers_file.rotated_files import RotatedFiles
 from rasas_loader import RASA_TYPE, EndpointConfig, read_yaml
 from servers.backends.file import read_lines, read_texts
 from small_disk import fill_up, small_disk
@@ -435,6 +437,51 @@ def test_other_files_beside_it_are_left_alone(file: Path) -> None:
         (file.parent / name).write_bytes(b"x")
     publish(file, events(0, 3), rotate="size", rotate_bytes=1, keep=1, compress=True)
     assert names(file.parent) == sorted([*others, "events.log", "events.log.2.gz"])
+
+
+def test_a_file_that_is_deleted_while_it_is_compressed_leaves_no_copy(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even in the last instant before the copy gets its name."""
+    rotated = two_rotated(file)
+
+    def prune_now(*_: object, **__: object) -> None:
+        monkeypatch.undo()
+        rotated.prune(1)
+
+    monkeypatch.setattr(os, "utime", prune_now)
+    compress(rotated)
+    assert names(file.parent) == ["events.log.2.gz"]
+
+
+def test_a_file_that_is_compressed_while_it_is_deleted_leaves_no_copy(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy may get its name between the look at the folder and the deletion."""
+    rotated, unlink = two_rotated(file), Path.unlink
+
+    def unlink_late(path: Path, missing_ok: bool = False) -> None:
+        monkeypatch.undo()
+        compress(rotated)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_late)
+    rotated.prune(1)
+    assert names(file.parent) == ["events.log.2.gz"]
+
+
+def two_rotated(file: Path) -> RotatedFiles:
+    """Make two files that were rotated away."""
+    for number in (1, 2):
+        file.with_name(f"{file.name}.{number}").write_bytes(b"{}\n")
+    return RotatedFiles(file)
+
+
+def compress(rotated: RotatedFiles) -> None:
+    """Compress them all."""
+    compression = Compression(rotated, is_synced=False)
+    compression.begin()
+    compression.close()
 
 
 def test_a_compressed_file_is_read_by_gzip_and_keeps_its_time(file: Path) -> None:

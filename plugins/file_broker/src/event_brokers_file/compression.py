@@ -102,18 +102,24 @@ class Compression:
                 if self._is_closed.is_set():
                     return False
                 _write(target.number, piece)
-            found = source.status()
-            if not found.st_nlink:
-                return False
+            return self._finish_copy(source, part, target)
+
+    def _finish_copy(self, source: Descriptor, part: Path, target: Descriptor) -> bool:
+        """Give the copy all that the original has, last of all its name."""
+        found = source.status()
         os.fchmod(target.number, stat.S_IMODE(found.st_mode))
         with suppress(PermissionError):  # who is not root keeps it himself
             os.fchown(target.number, found.st_uid, found.st_gid)
         os.utime(target.number, ns=(found.st_atime_ns, found.st_mtime_ns))
         if self._is_synced:
             os.fsync(target.number)
-        part.rename(part.with_suffix(""))
+        copy = part.with_suffix("")
+        part.rename(copy)
+        if not source.status().st_nlink:  # it was deleted meanwhile, by who saw no copy yet
+            copy.unlink(missing_ok=True)
+            return False
         if self._is_synced:
-            sync_folder(part.parent)
+            sync_folder(copy.parent)
         return True
 
 

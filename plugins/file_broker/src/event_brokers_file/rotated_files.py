@@ -72,10 +72,14 @@ class RotatedFiles:
         Parameters:
             keep: how many stay.
         """
-        kept = {each.number for each in self.find()[-keep:]}
-        for each in self._find_all():
-            if each.number not in kept:
+        while doomed := self._find_doomed(keep):
+            # again afterwards: a compressed copy of one of them may have got its name meanwhile
+            for each in doomed:
                 each.path.unlink(missing_ok=True)
+
+    def _find_doomed(self, keep: int) -> list[RotatedFile]:
+        kept = {each.number for each in self.find()[-keep:]}
+        return [each for each in self._find_all() if each.number not in kept]
 
     def _find_all(self) -> list[RotatedFile]:
         found = [
