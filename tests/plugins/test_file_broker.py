@@ -442,7 +442,7 @@ def test_other_files_beside_it_are_left_alone(file: Path) -> None:
 def test_a_file_that_is_deleted_while_it_is_compressed_leaves_no_copy(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even in the last instant before the copy gets its name."""
+    """Not even where it is in the last instant before the copy gets its name."""
     rotated = two_rotated(file)
 
     def prune_now(*_: object, **__: object) -> None:
@@ -454,20 +454,21 @@ def test_a_file_that_is_deleted_while_it_is_compressed_leaves_no_copy(
     assert names(file.parent) == ["events.log.2.gz"]
 
 
-def test_a_file_that_is_compressed_while_it_is_deleted_leaves_no_copy(
+def test_a_file_that_is_rotated_away_while_the_oldest_are_deleted_stays(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The copy may get its name between the look at the folder and the deletion."""
-    rotated, unlink = two_rotated(file), Path.unlink
+    """Whatever was there when the folder was looked at."""
+    rotated, look = two_rotated(file), os.listdir
 
-    def unlink_late(path: Path, missing_ok: bool = False) -> None:
-        monkeypatch.undo()
-        compress(rotated)
-        unlink(path, missing_ok=missing_ok)
+    def rotate_afterwards(folder: Path) -> list[str]:
+        found = look(folder)
+        file.with_name(f"{file.name}.3").touch()
+        return found
 
-    monkeypatch.setattr(Path, "unlink", unlink_late)
+    monkeypatch.setattr(os, "listdir", rotate_afterwards)
     rotated.prune(1)
-    assert names(file.parent) == ["events.log.2.gz"]
+    monkeypatch.undo()
+    assert names(file.parent) == ["events.log.2", "events.log.3"]
 
 
 def two_rotated(file: Path) -> RotatedFiles:
@@ -478,8 +479,8 @@ def two_rotated(file: Path) -> RotatedFiles:
 
 
 def compress(rotated: RotatedFiles) -> None:
-    """Compress them all."""
-    compression = Compression(rotated, is_synced=False)
+    """Compress them all, of which one is to be kept."""
+    compression = Compression(rotated, 1, is_synced=False)
     compression.begin()
     compression.close()
 

@@ -25,11 +25,13 @@ class Compression:
 
     Parameters:
         rotated: the files.
+        keep: how many of them stay; None where all do.
         is_synced: whether a copy is flushed to the disk before the original is deleted.
     """
 
-    def __init__(self, rotated: RotatedFiles, is_synced: bool) -> None:
+    def __init__(self, rotated: RotatedFiles, keep: int | None, is_synced: bool) -> None:
         self._rotated = rotated
+        self._keep = keep
         self._is_synced = is_synced
         self._is_closed = threading.Event()
         self._is_asked = False
@@ -67,6 +69,8 @@ class Compression:
                         self._compress(each)
                 for path in self._rotated.find_left_over():
                     _remove_unless_in_use(path)
+                # a copy whose original was deleted in the instant before it got its name
+                self._rotated.prune(self._keep)
             except OSError as error:
                 logger.warning("file: compressing: %s", system_reason(error))
 
@@ -102,24 +106,18 @@ class Compression:
                 if self._is_closed.is_set():
                     return False
                 _write(target.number, piece)
-            return self._finish_copy(source, part, target)
-
-    def _finish_copy(self, source: Descriptor, part: Path, target: Descriptor) -> bool:
-        """Give the copy all that the original has, last of all its name."""
-        found = source.status()
+            found = source.status()
+            if not found.st_nlink:
+                return False
         os.fchmod(target.number, stat.S_IMODE(found.st_mode))
         with suppress(PermissionError):  # who is not root keeps it himself
             os.fchown(target.number, found.st_uid, found.st_gid)
         os.utime(target.number, ns=(found.st_atime_ns, found.st_mtime_ns))
         if self._is_synced:
             os.fsync(target.number)
-        copy = part.with_suffix("")
-        part.rename(copy)
-        if not source.status().st_nlink:  # it was deleted meanwhile, by who saw no copy yet
-            copy.unlink(missing_ok=True)
-            return False
+        part.rename(part.with_suffix(""))
         if self._is_synced:
-            sync_folder(copy.parent)
+            sync_folder(part.parent)
         return True
 
 

@@ -42,7 +42,7 @@ class Connection:
         with explaining(self._path):
             self._file = self._open(was_moved=False)
         self._rotated = RotatedFiles(self._file.path)
-        self._compression = Compression(self._rotated, options.durability == "power")
+        self._compression = Compression(self._rotated, options.keep, options.durability == "power")
         try:
             with explaining(self._path):
                 self._begin_compression()
@@ -131,8 +131,7 @@ class Connection:
 
     def _rotate(self, file: EventFile, last_day: str) -> None:
         file.move(self._rotated.next_path(last_day if self._options.are_dates_in_names else None))
-        if self._options.keep is not None:
-            self._rotated.prune(self._options.keep)
+        self._rotated.prune(self._options.keep)
         self._begin_compression()
 
     def _begin_compression(self) -> None:

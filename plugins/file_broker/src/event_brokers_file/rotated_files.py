@@ -66,20 +66,19 @@ class RotatedFiles:
         originals = {each.number for each in self._find_all() if not each.is_compressed}
         return [path for number, path in halves if number not in originals]
 
-    def prune(self, keep: int) -> None:
+    def prune(self, keep: int | None) -> None:
         """Delete the oldest.
 
         Parameters:
-            keep: how many stay.
+            keep: how many stay; None where all do.
         """
-        while doomed := self._find_doomed(keep):
-            # again afterwards: a compressed copy of one of them may have got its name meanwhile
-            for each in doomed:
+        if keep is None:
+            return
+        found = self._find_all()  # once: what is rotated away meanwhile is none of the oldest
+        kept = sorted({each.number for each in found})[-keep:]
+        for each in found:
+            if each.number not in kept:
                 each.path.unlink(missing_ok=True)
-
-    def _find_doomed(self, keep: int) -> list[RotatedFile]:
-        kept = {each.number for each in self.find()[-keep:]}
-        return [each for each in self._find_all() if each.number not in kept]
 
     def _find_all(self) -> list[RotatedFile]:
         found = [
