@@ -47,6 +47,15 @@ endpoints_option = click.option(
     help="The file whose section event_broker names the broker.",
 )
 
+answer_timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the broker may take to answer.",
+)
+
 
 pass_output = click.make_pass_decorator(Output, ensure=True)
 

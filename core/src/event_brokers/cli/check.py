@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from event_brokers import endpoints
-from event_brokers.cli.arguments import endpoints_option, takes_output
+from event_brokers.cli.arguments import answer_timeout_option, endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.open_spool import counts
 from event_brokers.cli.output import Output
@@ -19,14 +19,7 @@ from event_brokers.wording import first_line, name_and_first_line
 
 @click.command("check")
 @endpoints_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long the broker may take to answer.",
-)
+@answer_timeout_option
 @takes_output
 def command(output: Output, endpoints_file: str, timeout: float) -> ExitCode:
     """Read the file, connect to the broker, and say in words what works or what is wrong."""

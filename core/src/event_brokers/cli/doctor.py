@@ -8,7 +8,7 @@ import click
 
 from event_brokers import endpoints
 from event_brokers.cli import diagnosis
-from event_brokers.cli.arguments import endpoints_option, takes_output
+from event_brokers.cli.arguments import answer_timeout_option, endpoints_option, takes_output
 from event_brokers.cli.certificate_findings import of_certificates
 from event_brokers.cli.exit_codes import ExitCode, exit_code
 from event_brokers.cli.finding import Finding, Verdict
@@ -22,14 +22,7 @@ _COLOURS = {Verdict.WRONG: "red", Verdict.WARNING: "yellow", Verdict.OK: "green"
 
 @click.command("doctor")
 @endpoints_option
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    default=10.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long the broker may take to answer.",
-)
+@answer_timeout_option
 @takes_output
 def command(output: Output, endpoints_file: str, timeout: float) -> ExitCode:
     """Look at broker, spool, disk, clock, versions, permissions and certificates; worst first.
