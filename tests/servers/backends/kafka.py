@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
-from event_brokers_kafka.kafka_internals import Client
+from event_brokers_kafka.kafka_internals import ClosingClient
 from servers import Kafka
 from servers.backends import Arrived, Backend
 
 # those of the tests close their sockets, too, and not only now and then
 for _each in (KafkaAdminClient, KafkaConsumer, KafkaProducer):
-    _each.DEFAULT_CONFIG["kafka_client"] = Client
+    _each.DEFAULT_CONFIG["kafka_client"] = ClosingClient
 
 BACKENDS = (
     pytest.param("kafka_backend", id="kafka", marks=pytest.mark.xdist_group("kafka")),

@@ -83,7 +83,7 @@ class AwsMskIam(msk.SaslMechanismAwsMskIam):  # type: ignore[misc]
 register_sasl_mechanism("AWS_MSK_IAM", AwsMskIam, overwrite=True)
 
 
-class Client(KafkaNetClient):  # type: ignore[misc]
+class ClosingClient(KafkaNetClient):  # type: ignore[misc]
     """Closes every socket when it is closed, also one to which it has still to write.
 
     kafka-python ends what writes there, and leaves the socket to the garbage collector.
@@ -110,7 +110,7 @@ def close_on_failure() -> Iterator[Any]:
     clients: list[Any] = []
 
     def make(**settings: Any) -> Any:
-        client = Client(**settings)
+        client = ClosingClient(**settings)
         clients.append(client)
         # a topic that somebody deletes must not come back empty, unseen
         client.cluster.config["allow_auto_create_topics"] = False
