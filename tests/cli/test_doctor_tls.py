@@ -95,4 +95,5 @@ def test_the_days_of_the_server_s_certificate_are_counted(
     assert [each["text"] for each in found if each["subject"] == "broker"]
     assert all(each["verdict"] == "ok" for each in found if each["subject"] == "broker"), found
     told = [each["text"] for each in found if each["subject"] == "tls"]
+    assert any(text.startswith(f"ssl_cafile: '{certificates.ca}' is valid for ") for text in told)
     assert any(DAYS.fullmatch(text) for text in told), told
