@@ -21,7 +21,7 @@ _FOR_THE_EVENT = frozenset({"sender_id", "event"})
 
 
 class EventHandler(logging.Handler):
-    """Publishes each log record as an event; never waits for the broker, and never fails the caller.
+    """Publishes each log record as an event; never waits for a broker, and never fails the caller.
 
     An event has `event`, "log" unless `extra` names another, `timestamp`, `level`, `logger` and
     `text`; where there is one `sender_id`, of `extra`, `exception` and `stack`; and under

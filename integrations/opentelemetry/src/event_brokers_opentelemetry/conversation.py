@@ -1,4 +1,4 @@
-"""The fields of an event that OTLP has no place for: whose conversation it is of, and what it is."""
+"""The fields of an event that OTLP has no place for: which conversation it is of, and its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both processors do with a broker: publish, flush and shut down, and never fail the caller."""
+"""What both processors do with a broker: publish, flush, shut down, and never fail the caller."""
 
 from __future__ import annotations
 
