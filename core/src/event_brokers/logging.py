@@ -25,8 +25,9 @@ class EventHandler(logging.Handler):
 
     An event has `event`, "log" unless `extra` names another, `timestamp`, `level`, `logger` and
     `text`; where there is one `sender_id`, of `extra`, `exception` and `stack`; and under
-    `metadata` what else stands in `extra`. What the broker does not take is counted in `lost` and
-    logged once. Records of event-brokers itself, and what its threads log, are not published.
+    `metadata` what else stands in `extra`. A formatter forms exceptions alone. What the broker does
+    not take is counted in `lost` and logged once. Records of event-brokers itself, and what its
+    threads log, are not published.
 
     Parameters:
         broker: an EventBroker, which stays open; or the path of an `endpoints.yml`, or a section
@@ -106,15 +107,18 @@ class EventHandler(logging.Handler):
             "timestamp": record.created,
             "level": record.levelname,
             "logger": _text(record.name),
-            "text": _text(self.format(record) if self.formatter else record.getMessage()),
+            "text": _text(record.getMessage()),
         }
         if record.exc_info:
-            event["exception"] = _text(logging.Formatter().formatException(record.exc_info))
+            event["exception"] = _text(self._formatted(record.exc_info))
         if record.stack_info:
             event["stack"] = _text(record.stack_info)
         if metadata := self._metadata(given):
             event["metadata"] = metadata
         return event
+
+    def _formatted(self, exception: Any) -> str:
+        return (self.formatter or logging.Formatter()).formatException(exception)
 
     def _metadata(self, given: Mapping[str, Any]) -> dict[str, Any]:
         names = [name for name in given if name not in _OF_EVERY_RECORD | _FOR_THE_EVENT]
