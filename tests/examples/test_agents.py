@@ -135,7 +135,10 @@ class Model(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         last = asked["messages"][-1]
         if last["role"] == "tool":
-            message = {"role": "assistant", "content": f"{last['content']} tables are free"}
+            message: dict[str, Any] = {
+                "role": "assistant",
+                "content": f"{last['content']} tables are free",
+            }
         else:
             function = {
                 "name": asked["tools"][0]["function"]["name"], "arguments": '{"day": "Friday"}'
