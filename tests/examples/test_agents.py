@@ -135,10 +135,8 @@ class Model(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         last = asked["messages"][-1]
         if last["role"] == "tool":
-            message: dict[str, Any] = {
-                "role": "assistant",
-                "content": f"{last['content']} tables are free",
-            }
+            said = f"{last['content']} tables are free"
+            message: dict[str, Any] = {"role": "assistant", "content": said}
         else:
             function = {
                 "name": asked["tools"][0]["function"]["name"], "arguments": '{"day": "Friday"}'

@@ -149,23 +149,19 @@ def test_what_otlp_cannot_say_is_counted_and_told(value: Any, reason: str) -> No
 
 def test_the_deepest_value_can_be_read_by_protobuf() -> None:
     """Its readers end at a hundred messages."""
-    memory, provider = MemoryBroker(), TracerProvider(shutdown_on_exit=False)
+    memory, provider = MemoryBroker(), LoggerProvider(shutdown_on_exit=False)
     value: dict[str, Any] = {}
     for _ in range(23):
         value = {"inner": value}
     with memory.start() as broker:
-        provider.add_span_processor(EventSpanProcessor(broker))
-        span = provider.get_tracer("agent").start_span("work")
-        span.set_attribute("deep", value)
-        span.end()
+        provider.add_log_record_processor(EventLogRecordProcessor(broker))
+        provider.get_logger("agent").emit(LogRecord(body=value))
         broker.flush(20)
-    (attribute,) = (
-        traces(memory.arrived[0].body).resource_spans[0].scope_spans[0].spans[0].attributes
-    )
-    assert read(attribute.value) == value
-    again = type(attribute)()
-    again.ParseFromString(attribute.SerializeToString())
-    assert again == attribute
+    data = logs(memory.arrived[0].body)
+    assert read(data.resource_logs[0].scope_logs[0].log_records[0].body) == value
+    again = type(data)()
+    again.ParseFromString(data.SerializeToString())
+    assert again == data
 
 
 def test_each_kind_of_loss_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
