@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 
@@ -20,30 +19,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from event_brokers_assistant import failures, openapi
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.http_endpoints import Endpoints
-from event_brokers_assistant.request_bodies import BODY_BYTES
 from event_brokers_assistant.stores import TrackerStore
 
 RETRY_SECONDS = 1.0
 _CONVERSATION = "/conversations/{conversation_id:conversation}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may call what.
-
-    Attributes:
-        token: what everything but the webhook wants as `?token=`; None lets everybody in.
-        origins: web pages that may call the API, as for CORS; "*" is every page.
-        body_bytes: the most that a body may have.
-    """
-
-    token: str | None = None
-    origins: Sequence[str] = ()
-    body_bytes: int = BODY_BYTES
 
 
 def application(assistant: Assistant, access: Access) -> Starlette:
