@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,67 @@ def test_a_record_that_cannot_be_formatted_is_told_as_everywhere(
         broker.flush(20)
     assert [event["text"] for event in published(memory)] == ["good"]
     assert ("--- Logging error ---" in capsys.readouterr().err) is is_told
+
+
+class Striking:
+    """Something that sends a signal when it is shown, on the way through the handler."""
+
+    def __str__(self) -> str:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return "struck"
+
+
+@contextmanager
+def on_signal(act: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle that signal."""
+    before = signal.signal(signal.SIGUSR1, act)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_signal_handler_may_log_while_something_is_logged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both arrive."""
+    monkeypatch.setattr(logging.getLogger("agent"), "propagate", False)  # nobody else shows it
+    memory = MemoryBroker()
+    with (
+        memory.start() as broker,
+        handled(EventHandler(broker)) as logger,
+        on_signal(lambda *_: logger.info("of the handler")),
+    ):
+        logger.info("%s", Striking())
+        broker.flush(20)
+    assert sorted(event["text"] for event in published(memory)) == ["of the handler", "struck"]
+
+
+def test_what_a_signal_handler_raises_is_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time limit ends what it limits, also where it strikes in here."""
+    monkeypatch.setattr(logging.getLogger("agent"), "propagate", False)
+
+    def raise_it(_number: int, _frame: object) -> None:
+        raise TimeoutError("the time is up")
+
+    memory = MemoryBroker()
+    with (
+        memory.start() as broker,
+        handled(handler := EventHandler(broker)) as logger,
+        on_signal(raise_it),
+    ):
+        with pytest.raises(TimeoutError):
+            logger.info("%s", Striking())
+        assert handler.lost == 0
+
+
+def test_a_record_of_another_program_is_published() -> None:
+    """As a server makes it of what it receives, with nothing of what a logger fills in."""
+    memory = MemoryBroker()
+    with memory.start() as broker:
+        EventHandler(broker).handle(logging.makeLogRecord({"msg": "hi"}))
+        broker.flush(20)
+    assert [event["text"] for event in published(memory)] == ["hi"]
 
 
 class Unsayable:

@@ -46,11 +46,11 @@ class EventHandler(logging.Handler):
         close_timeout: float = 5.0,
     ) -> None:
         super().__init__(level)
-        self._own = None if isinstance(broker, EventBroker) else connect(broker, name="logging")
+        self._own: EventBroker | None = None
         self._close_timeout = close_timeout
-        taker = broker if isinstance(broker, EventBroker) else self._own
-        assert taker is not None
-        self._hand_over = HandOver(taker, "log records")
+        if not isinstance(broker, EventBroker):
+            broker = self._own = connect(broker, name="logging")
+        self._hand_over = HandOver(broker, "log records")
 
     @property
     def lost(self) -> int:
@@ -78,7 +78,7 @@ class EventHandler(logging.Handler):
         Parameters:
             record: one that cannot be formatted is told by `handleError`, as everywhere.
         """
-        if is_own_work(record.name, EventHandler.emit):
+        if is_own_work(str(record.name), EventHandler.emit):
             return
         try:
             event = self._event(record)
@@ -105,7 +105,7 @@ class EventHandler(logging.Handler):
             **({"sender_id": _text(given["sender_id"])} if given.get("sender_id") else {}),
             "event": _text(given.get("event") or "log"),
             "timestamp": record.created,
-            "level": record.levelname,
+            "level": _text(record.levelname),
             "logger": _text(record.name),
             "text": _text(record.getMessage()),
         }

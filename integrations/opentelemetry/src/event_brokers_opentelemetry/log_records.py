@@ -47,7 +47,7 @@ class EventLogRecordProcessor(LogRecordProcessor):
         """
         scope = log_record.instrumentation_scope
         self._publishing.publish(
-            scope.name if scope else "",
+            str(scope.name) if scope else "",
             lambda losses: log_record_event(log_record, self._sender_id, losses),
         )
 

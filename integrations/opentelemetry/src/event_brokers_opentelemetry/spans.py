@@ -49,7 +49,8 @@ class EventSpanProcessor(SpanProcessor):
         if span.context is None or not span.context.trace_flags.sampled:
             return  # as the SDK's own processors: what is recorded alone is for this process
         self._publishing.publish(
-            scope.name if scope else "", lambda losses: span_event(span, self._sender_id, losses)
+            str(scope.name) if scope else "",
+            lambda losses: span_event(span, self._sender_id, losses),
         )
 
     def shutdown(self) -> None:
