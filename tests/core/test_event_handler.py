@@ -21,11 +21,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import event_brokers
 from event_brokers import ConfigurationError
 from event_brokers.logging import EventHandler
 from event_brokers.testing import MemoryBroker
-from waiting import next_line, wait_until
+from kill_after import arrived_after_kill
+from waiting import wait_until
 
 
 @contextmanager
@@ -317,24 +317,8 @@ sys.stdin.read()
 
 def test_what_was_logged_survives_sigkill(tmp_path: Path) -> None:
     """With a spool it is on the disk when the call returns, while the broker is away."""
-    folder = tmp_path / "not there yet"
-    section = {
-        "type": "sql", "db": str(folder / "events.db"),
-        "delivery": {"spool": str(tmp_path / "spool")},
-    }  # fmt: skip
-    command = [sys.executable, "-c", LOGGING.format(section=section)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert next_line(process) == "logged"
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(20) == -signal.SIGKILL
-    folder.mkdir()
-    with event_brokers.connect(section) as broker:
-        wait_until(lambda: broker.status().delivered == 20, 60)
-    with closing(sqlite3.connect(folder / "events.db")) as database:
-        rows = database.execute("SELECT data FROM events ORDER BY id").fetchall()
-    assert [json.loads(row)["text"] for (row,) in rows] == [f"line {n}" for n in range(20)]
+    arrived = arrived_after_kill(LOGGING, 20, tmp_path)
+    assert [json.loads(body)["text"] for _, body in arrived] == [f"line {n}" for n in range(20)]
 
 
 def test_a_program_that_just_ends_has_delivered(tmp_path: Path) -> None:

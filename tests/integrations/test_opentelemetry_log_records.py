@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
-import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +18,10 @@ from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-import event_brokers
 from event_brokers.testing import MemoryBroker
 from event_brokers_opentelemetry import EventLogRecordProcessor
+from kill_after import arrived_after_kill
 from otlp_schema import ENVELOPE, logs
-from waiting import next_line, wait_until
 
 
 @contextmanager
@@ -207,24 +202,8 @@ sys.stdin.read()
 
 def test_a_log_record_that_was_emitted_survives_sigkill(tmp_path: Path) -> None:
     """It is in the spool when `emit` returns, while the broker is away."""
-    folder = tmp_path / "not there yet"
-    section = {
-        "type": "sql", "db": str(folder / "events.db"),
-        "delivery": {"spool": str(tmp_path / "spool")},
-    }  # fmt: skip
-    command = [sys.executable, "-c", EMITTING.format(section=section)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert next_line(process) == "emitted"
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(20) == -signal.SIGKILL
-    folder.mkdir()
-    with event_brokers.connect(section) as broker:
-        wait_until(lambda: broker.status().delivered == 20, 60)
-    with closing(sqlite3.connect(folder / "events.db")) as database:
-        rows = database.execute("SELECT data FROM events ORDER BY id").fetchall()
-    records = [logs(row.encode()).resource_logs[0].scope_logs[0].log_records[0] for (row,) in rows]
+    found = [logs(body.encode()) for _, body in arrived_after_kill(EMITTING, 20, tmp_path)]
+    records = [each.resource_logs[0].scope_logs[0].log_records[0] for each in found]
     assert [record.body.int_value for record in records] == list(range(20))
 
 

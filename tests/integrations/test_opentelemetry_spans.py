@@ -30,8 +30,8 @@ from event_brokers.delays import Delays
 from event_brokers.telemetry import instrument
 from event_brokers.testing import MemoryBroker
 from event_brokers_opentelemetry import EventSpanProcessor
+from kill_after import arrived_after_kill
 from otlp_schema import ENVELOPE, traces
-from waiting import next_line, wait_until
 
 
 @pytest.fixture
@@ -281,24 +281,8 @@ sys.stdin.read()
 
 def test_a_span_that_has_ended_survives_sigkill(tmp_path: Path) -> None:
     """It is in the spool when `end` returns, while the broker is away."""
-    folder = tmp_path / "not there yet"
-    section = {
-        "type": "sql", "db": str(folder / "events.db"),
-        "delivery": {"spool": str(tmp_path / "spool")},
-    }  # fmt: skip
-    command = [sys.executable, "-c", ENDING.format(section=section)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert next_line(process) == "ended"
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(20) == -signal.SIGKILL
-    folder.mkdir()
-    with event_brokers.connect(section) as broker:
-        wait_until(lambda: broker.status().delivered == 20, 60)
-    with closing(sqlite3.connect(folder / "events.db")) as database:
-        rows = database.execute("SELECT type_name FROM events ORDER BY id").fetchall()
-    assert [name for (name,) in rows] == [f"work {number}" for number in range(20)]
+    arrived = arrived_after_kill(ENDING, 20, tmp_path)
+    assert [kind for kind, _ in arrived] == [f"work {number}" for number in range(20)]
 
 
 FORKING = """
