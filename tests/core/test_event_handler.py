@@ -243,6 +243,26 @@ def test_what_a_signal_handler_raises_is_the_applications(monkeypatch: pytest.Mo
         assert handler.lost == 0
 
 
+def test_a_time_limit_ends_a_publish_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What strikes in `publish` is not taken for a failure of the broker."""
+
+    def raise_it(_number: int, _frame: object) -> None:
+        raise TimeoutError("the time is up")
+
+    def strike(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    with (
+        MemoryBroker().start() as broker,
+        handled(handler := EventHandler(broker)) as logger,
+        on_signal(raise_it),
+    ):
+        monkeypatch.setattr(broker, "publish", strike)
+        with pytest.raises(TimeoutError):
+            logger.info("one")
+        assert handler.lost == 0
+
+
 def test_a_record_of_another_program_is_published() -> None:
     """As a server makes it of what it receives, with nothing of what a logger fills in."""
     memory = MemoryBroker()
