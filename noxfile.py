@@ -18,13 +18,15 @@ nox.needs_version = ">=2024.10.9"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "docs", "tests"]
 
-PROJECTS = [*Path().glob("*/pyproject.toml"), *Path().glob("plugins/*/pyproject.toml")]
+FOLDERS = ("*", "plugins/*", "integrations/*")
+PROJECTS = [path for each in FOLDERS for path in Path().glob(f"{each}/pyproject.toml")]
 DISTRIBUTIONS = sorted(path.parent for path in PROJECTS)
 EXAMPLES = sorted(path.parent for path in Path().glob("examples/*/pyproject.toml"))
 PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"]
 # the tests that notice another version of what a distribution needs
 NOTICE_VERSIONS = (
-    "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/plugins", "tests/spool",
+    "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/integrations",
+    "tests/plugins", "tests/spool",
 )  # fmt: skip
 # comes as source alone, which wants the headers of Kerberos
 WITHOUT_WHEELS = {"gssapi"}

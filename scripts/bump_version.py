@@ -53,7 +53,8 @@ def _version(text: str) -> Version:
 
 def _changed(root: Path, version: Version) -> Iterator[tuple[Path, str]]:
     """Yield each file that says the version, with its new text."""
-    projects = [*root.glob("*/pyproject.toml"), *root.glob("plugins/*/pyproject.toml")]
+    folders = ("*", "plugins/*", "integrations/*")
+    projects = [path for each in folders for path in root.glob(f"{each}/pyproject.toml")]
     _refuse_older(version, Version(_read_version(root / "core" / "pyproject.toml")))
     for path in projects:
         present = _read_version(path)

@@ -18,10 +18,9 @@ _LINE = "\n    "
 def main() -> int:
     """Run import-linter on the contracts; return its code."""
     folders = ("plugins/*", "examples/*")  # an example is to keep to what it shows
-    plugins = _packages(
-        file for folder in folders for file in Path().glob(f"{folder}/src/*/__init__.py")
-    )
-    applications = [name for name in _packages(Path().glob("*/src/*/__init__.py")) if name != CORE]
+    plugins = _packages(file for folder in folders for file in _modules(folder))
+    above = [file for each in ("*", "integrations/*") for file in _modules(each)]
+    applications = [name for name in _packages(above) if name != CORE]
     contracts = Template(CONTRACTS.read_text(encoding="utf-8")).substitute(
         packages=_LINE.join([CORE, *plugins, *applications]),
         applications=_LINE.join(applications),
@@ -34,6 +33,10 @@ def main() -> int:
         file.flush()
         lint = [str(PROGRAM), "--no-cache", file.name]
         return subprocess.run(lint, check=False).returncode
+
+
+def _modules(folder: str) -> Iterable[Path]:
+    return Path().glob(f"{folder}/src/*/__init__.py")
 
 
 def _packages(files: Iterable[Path]) -> list[str]:

@@ -31,7 +31,8 @@ def find_folders(root: Path) -> dict[str, Path]:
     Parameters:
         root: this repository, or a copy of it.
     """
-    projects = [*root.glob("*/pyproject.toml"), *root.glob("plugins/*/pyproject.toml")]
+    folders = ("*", "plugins/*", "integrations/*")
+    projects = [path for each in folders for path in root.glob(f"{each}/pyproject.toml")]
     return {read_project(path.parent)["name"]: path.parent for path in sorted(projects)}
 
 

@@ -64,6 +64,29 @@ def assistant_alone(
     return Environment.made(folder, f"{core}[cli]", str(assistant))
 
 
+def test_the_integration_needs_no_client_of_a_broker(
+    wheels: dict[str, Wheel], tmp_path: Path
+) -> None:
+    """With the plugin for files it hands a span over, and brings along nothing but the SDK."""
+    names = ("event-brokers", "event-brokers-file", "event-brokers-opentelemetry")
+    environment = Environment.made(tmp_path / "env", *(str(wheels[name].path) for name in names))
+    assert not any(environment.has(client) for client in CLIENTS.values())
+    section = {"type": "file", "path": str(tmp_path / "log")}
+    program = (
+        "import event_brokers\n"
+        "from event_brokers_opentelemetry import EventSpanProcessor\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "provider = TracerProvider()\n"
+        f"section = {section!r}\n"
+        "with event_brokers.connect(section) as broker:\n"
+        "    provider.add_span_processor(EventSpanProcessor(broker))\n"
+        "    provider.get_tracer('agent').start_span('work').end()\n"
+    )
+    run = environment.run("python", "-c", program)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads((tmp_path / "log").read_text(encoding="utf-8"))["event"] == "work"
+
+
 def test_the_assistant_alone_talks_and_says_what_is_missing(assistant_alone: Environment) -> None:
     """Its commands are there, and no broker's client; a type whose plugin is missing is named."""
     assert not any(assistant_alone.has(client) for client in CLIENTS.values())

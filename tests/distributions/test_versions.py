@@ -22,7 +22,8 @@ from wheels import FOLDERS, PLUGINS, ROOT, VERSION, find_folders, read_project
 
 TEMPLATE = "core/src/event_brokers/cli/plugin-template/common"
 SAYS_A_VERSION = (
-    "CHANGELOG.md", "*/pyproject.toml", "plugins/*/pyproject.toml", "docs/*.md",
+    "CHANGELOG.md", "*/pyproject.toml", "plugins/*/pyproject.toml", "integrations/*/pyproject.toml",
+    "docs/*.md",
     f"{TEMPLATE}/pyproject.toml",
 )  # fmt: skip
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from wheels import FOLDERS, PLUGINS, ROOT, VERSION, Wheel
+from wheels import FOLDERS, PLUGINS, ROOT, VERSION, Wheel, read_project
 
 pytestmark = pytest.mark.xdist_group("wheels")
 
 NEEDS = {
     "event-brokers": {"importlib-metadata", "msgspec", "pluggy", "PyYAML"},
     "event-brokers-assistant": {"event-brokers", "starlette", "uvicorn"},
+    "event-brokers-opentelemetry": {"event-brokers", "opentelemetry-sdk"},
 }
 
 
@@ -31,14 +32,9 @@ def test_a_wheel_holds_the_package_and_nothing_else(name: str, wheels: dict[str,
         if path.suffix == ".py" or path.name == "py.typed" or is_of_template(path)
     }
     assert any(path.endswith("/py.typed") for path in package)
-    metadata = {
-        "METADATA",
-        "RECORD",
-        "WHEEL",
-        "entry_points.txt",
-        "licenses/LICENSE",
-        "top_level.txt",
-    }
+    metadata = {"METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"}
+    if {"scripts", "entry-points"} & read_project(wheels[name].folder).keys():
+        metadata.add("entry_points.txt")
     information = f"{name.replace('-', '_')}-{VERSION}.dist-info"
     assert wheels[name].files() == package | {f"{information}/{file}" for file in metadata}
 
@@ -56,7 +52,7 @@ def test_a_wheel_says_what_it_is(name: str, wheels: dict[str, Wheel]) -> None:
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_what_is_needed_is_no_client_of_a_broker(name: str, wheels: dict[str, Wheel]) -> None:
-    """What pip installs without an extra with the core, and with the assistant."""
+    """What pip installs without an extra with the core, the assistant and the integration."""
     assert wheels[name].needs() == NEEDS[name]
 
 

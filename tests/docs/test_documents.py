@@ -27,6 +27,7 @@ DOCUMENTS = sorted(
         "assistant/README.md",
         "core/README.md",
         "plugins/*/README.md",
+        "integrations/*/README.md",
         "examples/*/README.md",
         "docs/*.md",
     )

@@ -151,6 +151,19 @@ def parse(body: bytes) -> tuple[dict[str, Any] | None, str | None]:
     return event, None
 
 
+def without_lone_surrogates(text: str) -> str:
+    """Return the text with U+FFFD for what UTF-8 cannot say.
+
+    Parameters:
+        text: any; two surrogates that are one character become that character.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str.__str__(text)
+
+
 def _dictionary(event: object) -> dict[str, Any]:
     if not isinstance(event, Mapping):
         raise InvalidEvent(f"event: {_type_name(event)} is not a dictionary")
