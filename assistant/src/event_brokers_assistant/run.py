@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import click
 
+from event_brokers.cli import listening
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import StopSignals
-from event_brokers_assistant import listening
 from event_brokers_assistant.arguments import (
     end,
     introduce,
@@ -22,6 +22,7 @@ from event_brokers_assistant.arguments import (
 from event_brokers_assistant.connections import Connections
 from event_brokers_assistant.request_bodies import BODY_BYTES
 from event_brokers_assistant.server import Access, application
+from event_brokers_assistant.serving import connection_limit, serve
 
 _TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
 
@@ -72,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     timeout: float,
 ) -> int:
     """Serve the assistant over Rasa's HTTP API, and stream every event of its conversations."""
-    connections = Connections(listening.connection_limit(max_connections), request_timeout)
+    connections = Connections(connection_limit(max_connections), request_timeout)
     with StopSignals() as signals, listening.listen(interface, port) as listener:
         assistant = open_assistant(output, endpoints_file, model)
         introduce(output, assistant)
@@ -87,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
         announce(f"listening at {listening.url(listener)}")
         access = Access(auth_token, cors, body_limit)
         try:
-            listening.serve(application(assistant, access), listener, connections, signals)
+            serve(application(assistant, access), listener, connections, signals)
         finally:
             code = end(output, assistant, timeout)
     return code
