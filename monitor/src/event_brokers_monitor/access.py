@@ -48,7 +48,7 @@ class Access:
         if self.token is None and not _is_from_here(scope, headers.get("host", "")):
             return refused(
                 HTTPStatus.FORBIDDEN,
-                "without a token the page is for this machine alone, at 127.0.0.1; give --auth-token",
+                "without --auth-token the page is for this machine alone, and at 127.0.0.1",
             )
         if scope["method"] not in _SAFE and not _is_same_origin(headers):
             return refused(HTTPStatus.FORBIDDEN, "another page may not change anything here")

@@ -2,9 +2,9 @@
 
 The threads that call `append`, `seal`, `counts`, `dead_letters`, `find`, `latest`, `size`,
 `wait_until_left` and `close` belong to the application: a signal handler, a cancellation or a
-destructor can strike at any line, raise there, or call any of these again. So they hold no lock and no transaction that
-others need, and wait on nothing that an interrupted call could have left behind. All the other
-methods are called on the delivery thread alone, which no signal interrupts.
+destructor can strike at any line, raise there, or call any of these again. So they hold no lock and
+no transaction that others need, and wait on nothing that an interrupted call could have left
+behind. All the other methods are called on the delivery thread alone, which no signal interrupts.
 """
 
 from __future__ import annotations
