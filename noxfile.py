@@ -87,6 +87,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def page(session: nox.Session) -> None:
+    """Look at the live page in Chromium for as long as it takes, and take its picture for docs/."""
+    _install(session)
+    session.run("python", "-m", "pytest", "tests/monitor", "--whole-page", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure everything beside what else there is: nox -s bench -- kafka --quick."""
     _install(session, "requirements-tests.txt", "-r", "benchmarks/requirements.txt")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from event_brokers.cli import listening
 from event_brokers_monitor import application
@@ -19,12 +19,13 @@ from waiting import wait_until
 
 MISSING = "Chromium is not installed; apt-get install chromium"
 PATIENCE = 20_000.0  # milliseconds that a sentence may take to be shown
+expect.set_options(timeout=PATIENCE)
 
 
 # a module's, not a session's: while it runs, no other test of this thread can run an event loop
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Return Chromium; skip where it is not installed, or fail when CI is `true`, as for servers."""
+    """Return Chromium; where it is not installed, skip or fail as where a server is missing."""
     unwanted = os.environ.get("WITHOUT_SERVERS") == "true"
     program = shutil.which("chromium")
     if program is None and os.environ.get("CI") == "true" and not unwanted:
@@ -41,19 +42,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=["light"])
-def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Return an empty page in one colour scheme; what goes wrong in it fails the test."""
-    context = chromium.new_context(
-        color_scheme=request.param, viewport={"width": 1200, "height": 900}
-    )
-    context.set_default_timeout(PATIENCE)
-    opened, wrong = context.new_page(), list[str]()
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda said: wrong.append(said.text) if is_wrong(said) else None)
-    yield opened
-    context.close()
-    assert wrong == []
+@pytest.fixture
+def is_whole_page(request: pytest.FixtureRequest) -> bool:
+    """Return whether this run takes the time for all of it."""
+    return bool(request.config.getoption("--whole-page"))
 
 
 def is_wrong(said: Any) -> bool:
@@ -89,3 +81,22 @@ def serve(alone: None) -> Iterator[Callable[..., str]]:  # noqa: ARG001 - other 
             return stack.enter_context(served)
 
         yield start
+
+
+@pytest.fixture(params=["light"])
+def page(
+    chromium: Browser,
+    serve: Callable[..., str],  # noqa: ARG001 - a page is closed before its server
+    request: pytest.FixtureRequest,
+) -> Iterator[Page]:
+    """Return an empty page in one colour scheme; what goes wrong in it fails the test."""
+    context = chromium.new_context(
+        color_scheme=request.param, viewport={"width": 1200, "height": 900}
+    )
+    context.set_default_timeout(PATIENCE)
+    opened, wrong = context.new_page(), list[str]()
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if is_wrong(said) else None)
+    yield opened
+    context.close()
+    assert wrong == []

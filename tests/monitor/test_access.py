@@ -13,8 +13,8 @@ from event_brokers_monitor import Access, application
 from event_brokers_monitor.access import COOKIE
 
 TOKEN = "a token with more than ASCII: ä"
-HERE = {"base_url": "http://127.0.0.1:8090", "client": ("127.0.0.1", 50000)}
-AWAY = {"base_url": "http://monitor.example", "client": ("192.0.2.7", 50000)}
+HERE: dict[str, Any] = {"base_url": "http://127.0.0.1:8090", "client": ("127.0.0.1", 50000)}
+AWAY: dict[str, Any] = {"base_url": "http://monitor.example", "client": ("192.0.2.7", 50000)}
 JSON = {"content-type": "application/json"}
 READ = "/api/dead-letters?destination=none"
 CHANGE = "/api/dead-letters/drop"
@@ -39,7 +39,8 @@ def test_this_machine_is_let_in_by_its_own_names(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8090", "", "[::1", "0"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8090", "", "[::1", "0"],
 )
 @pytest.mark.parametrize("path", ["/", "/page.js", "/api/stream", READ])
 def test_a_name_that_was_made_to_stand_for_this_machine_is_refused(host: str, path: str) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees on the page, in a real Chromium: outages, dead letters, events, a test event."""
+"""What a person sees on the page in a real Chromium: outages, dead letters, events, a test."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def test_an_outage_is_seen_as_it_begins_and_as_it_ends(
             expect(page.locator("#destinations td").nth(1)).to_have_text("2")
             assert postgresql.password not in page.content()
             postgresql.recover()
-            expect(page.locator("#sentence")).to_have_text(
-                re.compile("^Connected"), timeout=60_000
-            )
+            expect(page.locator("#sentence")).to_have_text(re.compile("^Connected"), timeout=60_000)
             expect(page.locator("#error")).to_be_hidden()
             expect(page.locator("#destinations td").nth(1)).to_have_text("0")
             expect(page.locator("#announced")).to_have_text("sql: Connected")
@@ -145,7 +143,7 @@ def test_a_test_event_is_followed_to_the_confirm(page: Page, serve: Serve) -> No
     with memory.start() as broker:
         page.goto(serve())
         expect(page.locator("#sentence")).not_to_be_empty()
-        page.get_by_label("Conversation").fill("somebody")
+        page.get_by_label("Conversation (sender_id)").fill("somebody")
         page.get_by_role("button", name="Publish").click()
         steps = page.locator("#publish-steps li")
         expect(steps.first).to_contain_text("Accepted as ")
@@ -166,7 +164,7 @@ def test_events_are_shown_as_they_pass_only_when_somebody_wants_it(
         page.goto(serve())
         expect(page.locator("#sentence")).to_contain_text("Connected")
         expect(page.locator("#passing-area")).to_be_hidden()
-        page.get_by_label("Show them").check()
+        page.get_by_role("checkbox", name="Show them").check()
         expect(page.locator("#passing-note")).to_contain_text("as they arrive at the broker")
         broker.publish(event(1, "ada"))
         expect(page.locator("#passing tr")).to_have_count(1)
@@ -175,7 +173,7 @@ def test_events_are_shown_as_they_pass_only_when_somebody_wants_it(
         page.get_by_role("button", name="ada 1 event").click()
         expect(page.locator(".timeline li")).to_have_text(re.compile("user .*has passed"))
         assert "number 1" not in page.content()
-        page.get_by_label("Show them").uncheck()
+        page.get_by_role("checkbox", name="Show them").uncheck()
         expect(page.locator("#passing-area")).to_be_hidden()
 
 
@@ -189,7 +187,7 @@ def test_bodies_are_shown_where_they_are_asked_for(
         buried(memory, broker, {"too large": 1})
         page.locator("#letters summary").click()
         expect(page.locator("#letters pre")).to_contain_text('"text":"number 0"')
-        page.get_by_label("Show them").check()
+        page.get_by_role("checkbox", name="Show them").check()
         expect(page.locator("#passing-note")).to_contain_text("what leaves at once is missing")
         memory.hang()
         broker.publish(event(7))
@@ -222,7 +220,7 @@ def test_hostile_names_are_text_wherever_they_are_shown(
         memory.publishes.append(_refuse_with_their_own_names)
         broker.publish_many(events)
         expect(page.locator("#letters article")).to_have_count(len(HOSTILE))
-        page.get_by_label("Show them").check()
+        page.get_by_role("checkbox", name="Show them").check()
         expect(page.locator("#passing-note")).to_contain_text("Seen")
         memory.hang()
         broker.publish_many(events)
@@ -251,7 +249,7 @@ def test_several_destinations_are_chosen_from(page: Page, serve: Serve, tmp_path
         broker.publish(event(1))
         page.goto(serve(spool))
         expect(page.locator("#destinations th")).to_have_text(["memory", "sql"])
-        page.get_by_label("Show", exact=True).select_option("sql")
+        page.locator("#chosen").select_option("sql")
         expect(page.locator("#now-title")).to_have_text("sql")
         expect(page.locator("#sentence")).to_have_text("No process delivers now; nothing waits")
         expect(page.locator("#latency")).to_contain_text("Not known here")
@@ -265,7 +263,7 @@ def test_the_page_asks_for_the_token(page: Page, serve: Serve) -> None:
     with MemoryBroker(QUICK).start():
         page.goto(serve(access=Access("right")))
         expect(page.get_by_role("heading", level=2)).to_have_text("The token, please")
-        page.get_by_label("Token").fill("right")
+        page.get_by_label("Token", exact=True).fill("right")
         page.get_by_role("button").click()
         expect(page.locator("#sentence")).to_contain_text("Connect")
         page.reload()

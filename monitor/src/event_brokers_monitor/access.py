@@ -25,7 +25,7 @@ _HEADERS = {
         "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with "no-referrer" a form of ours has the origin "null"
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
