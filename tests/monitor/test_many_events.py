@@ -68,20 +68,26 @@ def test_the_picture_shows_the_page_as_it_is(
 ) -> None:
     """Small enough for a README; with `--whole-page` the one in the documentation is taken anew."""
     file = PICTURE if is_whole_page else tmp_path / "monitor.png"
+    seconds = 40.0 if is_whole_page else 2.0
     memory = MemoryBroker(Delays(first=0.2, longest=1.0))
-    context = chromium.new_context(
-        color_scheme="light", viewport={"width": 1100, "height": 900}, device_scale_factor=1
-    )
-    with memory.start(spool=str(tmp_path / "events.spool")) as broker, context:
+    context = chromium.new_context(color_scheme="light", viewport={"width": 1100, "height": 1100})
+    with (
+        memory.start(spool=str(tmp_path / "events.spool"), max_bytes=20_000_000) as broker,
+        context,
+    ):
         picture = context.new_page()
         picture.goto(serve())
-        picture.get_by_role("checkbox", name="Show them").check()
         memory.publishes.append(_refuse)
         broker.publish_many({"event": "slot", "sender_id": "ada", "n": n} for n in range(3))
-        _live_for(30.0 if is_whole_page else 3.0, broker)
+        for is_away in (False, True, False):
+            if is_away:
+                memory.fail(10_000)
+            _live_for(seconds / 2 if is_away else seconds, broker)
+            memory.publishes.clear()
         expect(picture.locator("#letters article")).to_have_count(1)
         wait_until(lambda: broker.status().pending == 0)
-        picture.screenshot(path=file, full_page=False, clip=_upper_part(picture))
+        expect(picture.locator("#sentence")).to_contain_text("Connected")
+        picture.screenshot(path=file, clip=_upper_part(picture))
     assert PICTURE.stat().st_size <= MOST_PICTURE_BYTES
     assert file.stat().st_size <= MOST_PICTURE_BYTES
 

@@ -32,11 +32,13 @@ class Destination(msgspec.Struct, frozen=True):
         look: what was seen.
         settings: what the section says.
         engine: of the broker that is open in this process; None where another process has it.
+        problem: why a spool cannot be read from outside, a sentence; None where it can.
     """
 
     look: Look
     settings: Settings
     engine: Engine | None = None
+    problem: str | None = None
 
     @contextmanager
     def dead_letters(self) -> Iterator[Iterable[DeadLetter]]:
@@ -62,7 +64,7 @@ class Destination(msgspec.Struct, frozen=True):
         Raises:
             SpoolError: the spool cannot be read.
         """
-        if self.look.spool is None:
+        if self.engine is not None or self.look.spool is None:
             return self._own().latest(limit)
         if not Path(self.look.spool).exists():
             return []
@@ -75,7 +77,7 @@ class Destination(msgspec.Struct, frozen=True):
         Raises:
             SpoolError: the spool cannot be read, or was not made yet.
         """
-        if self.look.spool is None:
+        if self.engine is not None or self.look.spool is None:
             return self._own().find(event_id)
         with self._spool() as spool:
             return spool.find(event_id)
@@ -160,14 +162,17 @@ def destinations(spools: Iterable[Settings] = ()) -> Iterator[Destination]:
     known, names = {each.look.spool for each in own}, {each.look.name for each in own}
     for settings in spools:
         if folder_of(settings) not in known:
-            look = _seen_from_outside(settings)
-            name = next(name for name in numbered(look.name) if name not in names)
+            found = _seen_from_outside(settings)
+            name = next(name for name in numbered(found.look.name) if name not in names)
             names.add(name)
-            yield Destination(msgspec.structs.replace(look, name=name), settings)
+            look = msgspec.structs.replace(found.look, name=name)
+            yield msgspec.structs.replace(found, look=look)
 
 
-def _seen_from_outside(settings: Settings) -> Look:
+def _seen_from_outside(settings: Settings) -> Destination:
     try:
-        return look_from_outside(settings)
-    except (ConfigurationError, SpoolError):  # shown as one that cannot be read
-        return Look(settings.plugin.type, settings.plugin.type, folder_of(settings), None)
+        return Destination(look_from_outside(settings), settings)
+    except (ConfigurationError, SpoolError) as error:
+        type_name = settings.plugin.type
+        unread = Look(type_name, type_name, folder_of(settings), None)
+        return Destination(unread, settings, problem=str(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from event_brokers import endpoints as sections
+from event_brokers import endpoints
 from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import LOGIN, Access, Guard, refused
 from event_brokers_monitor.endpoints import Endpoints, bounded_body
@@ -37,7 +37,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def application(
-    spools: Iterable[str | os.PathLike[str] | Mapping[str, Any] | Settings] = (),
+    spools: Iterable[str | os.PathLike[str] | Mapping[str, Any]] = (),
     access: Access | None = None,
     show_bodies: bool = False,
 ) -> Starlette:
@@ -54,12 +54,23 @@ def application(
     Raises:
         ConfigurationError: a section cannot be used.
     """
-    observer = Observer([_settings(each) for each in spools])
-    watches = Watches(observer.find, show_bodies)
-    allowed = access or Access()
+    return page_over([endpoints.read(each) for each in spools], access or Access(), show_bodies)
+
+
+def page_over(spools: Sequence[Settings], access: Access, shows_bodies: bool) -> Starlette:
+    """Return the page over every broker that is open in the process, and over spools.
+
+    Parameters:
+        spools: sections that name a spool.
+        access: who may see it.
+        shows_bodies: whether bodies of events are shown.
+    """
+    observer = Observer(spools)
+    watches = Watches(observer.find, shows_bodies)
+    paths = Endpoints(observer, watches, shows_bodies)
     return Starlette(
-        routes=[*_files(), *_asking(allowed), *_api(Endpoints(observer, watches, show_bodies))],
-        middleware=[Middleware(Guard, access=allowed)],
+        routes=[*_files(), *_asking(access), *_api(paths)],
+        middleware=[Middleware(Guard, access=access)],
         exception_handlers={HTTPException: _in_words, ClientDisconnect: _in_words},
         lifespan=partial(_lifespan, observer, watches),
     )
@@ -74,21 +85,17 @@ def page(token: str | None) -> Starlette:
     return application(access=Access(token))
 
 
-def _settings(source: str | os.PathLike[str] | Mapping[str, Any] | Settings) -> Settings:
-    return source if isinstance(source, Settings) else sections.read(source)
-
-
-def _api(endpoints: Endpoints) -> list[Route]:
+def _api(paths: Endpoints) -> list[Route]:
     return [
-        Route("/api/stream", endpoints.stream),
-        Route("/api/passing", endpoints.passing),
-        Route("/api/dead-letters", endpoints.dead_letters),
-        Route("/api/dead-letters/retry", endpoints.retry, methods=["POST"]),
-        Route("/api/dead-letters/drop", endpoints.drop, methods=["POST"]),
-        Route("/api/conversations", endpoints.conversations),
-        Route("/api/conversation", endpoints.conversation),
-        Route("/api/publish", endpoints.publish, methods=["POST"]),
-        Route("/api/whereabouts", endpoints.whereabouts),
+        Route("/api/stream", paths.stream),
+        Route("/api/passing", paths.passing),
+        Route("/api/dead-letters", paths.dead_letters),
+        Route("/api/dead-letters/retry", paths.retry, methods=["POST"]),
+        Route("/api/dead-letters/drop", paths.drop, methods=["POST"]),
+        Route("/api/conversations", paths.conversations),
+        Route("/api/conversation", paths.conversation),
+        Route("/api/publish", paths.publish, methods=["POST"]),
+        Route("/api/whereabouts", paths.whereabouts),
     ]
 
 

@@ -10,10 +10,7 @@ from event_brokers.consumer import RECEIVED
 from event_brokers.destinations import Destination
 from event_brokers.secret import mask
 
-_UNREADABLE = (
-    "The spool cannot be read as it stands there; 'event-brokers doctor' says why, and the next "
-    "program that publishes mends what can be mended"
-)
+_UNREADABLE = "The spool cannot be read as it stands there"
 _NUMBERS = (
     "accepted", "delivered", "pending", "dead_letters", "oldest_pending_seconds",
     "last_confirm_seconds", "delivered_last_minute", "next_attempt_seconds", "state_seconds",
@@ -36,13 +33,13 @@ def described(destination: Destination) -> dict[str, Any]:
         "is_here": destination.engine is not None,
         "state": _state(destination),
         "sentence": _sentence(destination),
-        "error": None,
+        "error": None if destination.problem is None else _masked(destination, destination.problem),
         "room": _room(destination),
     }
     if status is not None:
         found |= {name: getattr(status, name) for name in _NUMBERS}
         if status.last_error is not None:
-            found["error"] = mask(status.last_error, settings.secrets())
+            found["error"] = _masked(destination, status.last_error)
     return found
 
 
@@ -65,6 +62,10 @@ def in_words(seconds: float) -> str:
         return f"{minutes} min" if minutes >= 10 else f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days"
+
+
+def _masked(destination: Destination, text: str) -> str:
+    return mask(text, destination.settings.secrets())
 
 
 def _state(destination: Destination) -> str:

@@ -50,6 +50,7 @@ class Observer:
     def start(self) -> None:
         """Begin to look, if nobody has begun yet; called on the event loop."""
         if self._looking is None or self._looking.done():
+            self._changed = asyncio.Event()  # that before may belong to a loop that has ended
             self._looking = asyncio.get_running_loop().create_task(self._look_for_ever())
 
     async def stop(self) -> None:

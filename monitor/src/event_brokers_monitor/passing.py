@@ -16,7 +16,7 @@ from event_brokers.secret import mask
 KEPT = 500
 BODY_CHARACTERS = 2_000
 _IDLE_SECONDS = 15.0  # after which nobody watches any more
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.25
 _LOOKED_AT = 200
 
 

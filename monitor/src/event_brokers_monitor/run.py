@@ -17,7 +17,7 @@ from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import StopSignals
 from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import Access
-from event_brokers_monitor.application import application
+from event_brokers_monitor.application import page_over
 
 _TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
 _MOST_CONNECTIONS = 200
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
             )
         announce = output.warn if output.as_json else output.say
         announce(f"the page is at {listening.url(listener)}/")
-        _serve(application([settings], Access(auth_token), show_bodies), listener, signals)
+        _serve(page_over([settings], Access(auth_token), show_bodies), listener, signals)
     return 128 + (signals.received or 0) if signals.received else ExitCode.EX_OK
 
 

@@ -1,7 +1,7 @@
 // Draws what happened in the last hour as lines, each chart with the same in words and in a table.
 
 import { make, makeSvg, setText } from "./elements.js";
-import { clock } from "./wording.js";
+import { clock, duration } from "./wording.js";
 
 const WIDTH = 420;
 const HEIGHT = 150;
@@ -10,6 +10,7 @@ const RIGHT = WIDTH - 8;
 const TOP = 10;
 const BOTTOM = HEIGHT - 22;
 const HOUR = 3600;
+const SHORTEST = 120; // seconds that a chart shows at least
 const PIECE = 5;
 const ROWS = 12; // of the table: five minutes each
 const CLASSES = ["first", "second"];
@@ -26,7 +27,8 @@ export class Chart {
     const zero = makeSvg("text", { x: LEFT - 6, y: BOTTOM + 4, "text-anchor": "end" });
     const begin = makeSvg("text", { x: LEFT, y: HEIGHT - 6 });
     const end = makeSvg("text", { x: RIGHT, y: HEIGHT - 6, "text-anchor": "end" });
-    [zero.textContent, begin.textContent, end.textContent] = ["0", "an hour ago", "now"];
+    [zero.textContent, end.textContent] = ["0", "now"];
+    this.begin = begin;
     const axis = makeSvg("path", { class: "axis", d: `M${LEFT},${TOP}V${BOTTOM}H${RIGHT}` });
     this.svg.append(axis, this.most, zero, begin, end, ...this.lines);
     const keys = series.map((each, index) =>
@@ -57,9 +59,12 @@ export class Chart {
       shown.map((piece) => piece[column]).filter((value) => value !== null);
     const most = Math.max(...this.series.flatMap((each) => values(each.column)), 0);
     const top = rounded(most);
+    // a page that was opened a while ago shows that while, and no empty hour
+    const span = Math.min(HOUR, Math.max(SHORTEST, now - (shown[0]?.[0] ?? now)));
+    setText(this.begin, `${duration(span)} ago`);
     setText(this.most, this.say(top));
     this.series.forEach((each, index) => {
-      this.lines[index].setAttribute("d", path(shown, each.column, now, top));
+      this.lines[index].setAttribute("d", path(shown, each.column, { now, span, top }));
     });
     setText(this.words, this.inWords(values, none));
     this.fill(shown, now);
@@ -90,7 +95,7 @@ export class Chart {
   }
 }
 
-function path(pieces, column, now, top) {
+function path(pieces, column, { now, span, top }) {
   let drawn = "";
   let before = null;
   for (const piece of pieces) {
@@ -99,7 +104,7 @@ function path(pieces, column, now, top) {
       before = null;
       continue;
     }
-    const x = LEFT + (RIGHT - LEFT) * (1 - Math.max(0, now - piece[0] - PIECE) / HOUR);
+    const x = LEFT + (RIGHT - LEFT) * (1 - Math.max(0, now - piece[0] - PIECE) / span);
     const y = BOTTOM - (BOTTOM - TOP) * (value / top);
     const joins = before !== null && piece[0] - before <= 2 * PIECE;
     // a line of no length has round ends, and is seen

@@ -192,7 +192,7 @@ function showCharts(chosen) {
 
 function showConsumers() {
   const texts = sight.consumers.map((each) => {
-    const group = each.group === null ? "without a group" : `group ${each.group}`;
+    const group = each.group === null ? "without a group, so it only looks" : `group ${each.group}`;
     return `${each.name}, ${group}: ${count(each.received, "event")} received; how far it is behind is not known`;
   });
   const list = byId("consumers");

@@ -13,6 +13,7 @@ export const rate = (number) => `${SHORT.format(number)}/s`;
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds === 0) return "0 s";
   if (seconds < 0.001) return `${SHORT.format(seconds * 1e6)} µs`;
   if (seconds < 1) return `${SHORT.format(seconds * 1000)} ms`;
   if (seconds < 120) return `${SHORT.format(seconds)} s`;
