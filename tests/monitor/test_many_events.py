@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import event_brokers
-from event_brokers import RejectedEvents
+from event_brokers import EventBroker, RejectedEvents
 from event_brokers.delays import Delays
 from event_brokers.testing import MemoryBroker
 from waiting import wait_until
@@ -64,17 +64,20 @@ def heap(page: Page) -> float:
 
 
 def test_the_picture_shows_the_page_as_it_is(
-    chromium: Browser, serve: Serve, tmp_path: Path, is_whole_page: bool
+    chromium: Browser,
+    serve: Serve,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_whole_page: bool,
 ) -> None:
     """Small enough for a README; with `--whole-page` the one in the documentation is taken anew."""
     file = PICTURE if is_whole_page else tmp_path / "monitor.png"
-    seconds = 40.0 if is_whole_page else 2.0
+    seconds = 36.0 if is_whole_page else 2.0
+    monkeypatch.chdir(tmp_path)
     memory = MemoryBroker(Delays(first=0.2, longest=1.0))
-    context = chromium.new_context(color_scheme="light", viewport={"width": 1100, "height": 1100})
-    with (
-        memory.start(spool=str(tmp_path / "events.spool"), max_bytes=20_000_000) as broker,
-        context,
-    ):
+    settings = memory.settings(spool="events.spool", max_bytes=20_000_000)
+    context = chromium.new_context(color_scheme="light", viewport={"width": 1000, "height": 1300})
+    with EventBroker(settings, memory.delays, name="conversations") as broker, context:
         picture = context.new_page()
         picture.goto(serve())
         memory.publishes.append(_refuse)
@@ -96,7 +99,7 @@ def _refuse(batch: Any) -> None:
     raise RejectedEvents({each.id: "the schema knows no field 'n'" for each in batch})
 
 
-def _live_for(seconds: float, broker: event_brokers.EventBroker) -> None:
+def _live_for(seconds: float, broker: EventBroker) -> None:
     """Publish a stream of events that swells and ebbs."""
     end, pause, number = time.monotonic() + seconds, threading.Event(), 0
     while time.monotonic() < end:
@@ -109,4 +112,4 @@ def _upper_part(page: Page) -> Any:
     """Return the part of the page that ends with the dead letters."""
     box = page.locator("section").filter(has=page.locator("#letters")).bounding_box()
     assert box is not None
-    return {"x": 0, "y": 0, "width": 1100, "height": box["y"] + box["height"] + 10}
+    return {"x": 0, "y": 0, "width": 1000, "height": box["y"] + box["height"] + 10}

@@ -29,7 +29,7 @@ def described(destination: Destination) -> dict[str, Any]:
         "name": look.name,
         "type": look.type,
         "place": settings.place(),
-        "spool": look.spool,
+        "spool": settings.delivery.spool,
         "is_here": destination.engine is not None,
         "state": _state(destination),
         "sentence": _sentence(destination),

@@ -139,8 +139,10 @@ function showNow(chosen) {
   pairs(byId("numbers"), numbers, "dt", "dd");
 }
 
-const agoOf = (seconds) =>
-  seconds === null || seconds === undefined ? "none yet" : `${duration(seconds)} ago`;
+function agoOf(seconds) {
+  if (seconds === null || seconds === undefined) return "none yet";
+  return seconds < 1 ? "just now" : `${duration(seconds)} ago`;
+}
 
 function pairs(list, texts, first, second) {
   if (list.children.length !== texts.length) {
