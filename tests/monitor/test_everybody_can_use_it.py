@@ -80,6 +80,28 @@ def test_no_rule_of_accessibility_is_broken(page: Page, serve: Serve, tmp_path: 
         memory.publishes.clear()
 
 
+def test_what_somebody_reads_stays_while_dead_letters_come(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """What is open stays open, and the focus where it is; the numbers go on."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        fill(memory, broker)
+        page.goto(serve())
+        page.locator("#letters summary").click()
+        drop = page.get_by_role("button", name="Drop it").first
+        drop.focus()
+
+        def refuse(batch: Any) -> None:
+            raise RejectedEvents({each.id: "too small" for each in batch})
+
+        memory.publishes.append(refuse)
+        memory.answer()
+        expect(page.locator("#letters-summary")).to_have_text("3 dead letters for 2 reasons")
+        expect(drop).to_be_visible()
+        expect(drop).to_be_focused()
+
+
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_the_question_for_the_token_breaks_no_rule_either(page: Page, serve: Serve) -> None:
     """It has a label, and a heading."""

@@ -134,6 +134,8 @@ def test_dead_letters_in_memory_can_only_be_looked_at(page: Page, serve: Serve) 
         page.goto(serve())
         expect(page.locator("#letters-summary")).to_contain_text("can only be looked at")
         assert page.get_by_role("button", name="Retry").count() == 0
+        page.locator("#letters summary").click()
+        assert page.get_by_role("button", name="Drop").count() == 0
 
 
 def test_a_test_event_is_followed_to_the_confirm(page: Page, serve: Serve) -> None:

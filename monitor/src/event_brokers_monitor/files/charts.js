@@ -119,5 +119,5 @@ const point = (x, y) => `${Math.max(LEFT, x).toFixed(1)},${y.toFixed(1)}`;
 function rounded(most) {
   if (most <= 0) return 1;
   const unit = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 5, 10].map((factor) => factor * unit).find((value) => value >= most);
+  return [1, 1.5, 2, 3, 5, 7.5, 10].map((factor) => factor * unit).find((value) => value >= most);
 }

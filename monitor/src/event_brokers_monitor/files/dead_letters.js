@@ -10,14 +10,23 @@ export class DeadLetters {
     this.destination = null;
     this.known = null; // how many there were when they were looked at
     this.looking = false;
+    this.groups = new Map(); // reason -> what shows it, which stays while there are some
+    this.total = 0;
+    this.all = this.buttons(() => ({ all: true }), () => this.total, "all");
+    byId("letters-all").append(this.all);
   }
 
   update(destination) {
     const [name, number] = [destination.name, destination.dead_letters ?? 0];
     if (name === this.destination && number === this.known) return;
-    if (name !== this.destination) byId("letters").replaceChildren();
+    if (name !== this.destination) this.clear();
     [this.destination, this.known, this.canChange] = [name, number, destination.spool !== null];
     this.look();
+  }
+
+  clear() {
+    this.groups.clear();
+    byId("letters").replaceChildren();
   }
 
   async look() {
@@ -49,32 +58,65 @@ export class DeadLetters {
     const rest = others ? `; ${others} more for other reasons` : "";
     const memory = total && !this.canChange ? ". In memory they can only be looked at" : "";
     setText(byId("letters-summary"), summary + rest + memory);
-    byId("letters-all").replaceChildren(
-      ...(total ? [this.buttons({ all: true }, total, "all")] : []),
-    );
-    byId("letters").replaceChildren(...groups.map((group) => this.group(group)));
+    this.total = total;
+    this.all.hidden = !total || !this.canChange;
+    this.showGroups(groups);
   }
 
-  group(group) {
-    const times = `${count(group.count, "event")}, first ${clock(group.first)}, last ${clock(group.last)}`;
+  showGroups(groups) {
+    const reasons = new Set(groups.map((group) => group.reason));
+    for (const [reason, shown] of this.groups) {
+      if (reasons.has(reason)) continue;
+      shown.article.remove();
+      this.groups.delete(reason);
+    }
+    // what is there stays as it is: somebody may be reading it, or have the focus in it
+    for (const group of groups) {
+      if (!this.groups.has(group.reason)) this.groups.set(group.reason, this.newGroup(group.reason));
+      this.fill(this.groups.get(group.reason), group);
+    }
+  }
+
+  newGroup(reason) {
     const heads = ["Event", "Type", "Conversation", "Given up", "Attempts", "Bytes", "Change"];
     const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
-    const samples = group.samples.flatMap((sample) => this.sample(sample));
-    const title = `Samples of: ${group.reason}`;
-    return make(
-      "article", {},
-      make("h3", {}, group.reason),
-      make("p", { className: "quiet" }, times),
-      this.buttons({ reason: group.reason }, group.count, "the group"),
-      make("details", {},
-        make("summary", {}, `Samples (${group.samples.length} of ${group.count})`),
-        make("div", { className: "scroll", role: "region", tabIndex: 0, "aria-label": title },
-          make("table", {}, make("thead", {}, head), make("tbody", {}, ...samples)))),
+    const shown = {
+      count: 0,
+      samples: "",
+      times: make("p", { className: "quiet" }),
+      summary: make("summary"),
+      body: make("tbody"),
+    };
+    shown.buttons = this.buttons(() => ({ reason }), () => shown.count, "the group");
+    const area = make(
+      "div",
+      { className: "scroll", role: "region", tabIndex: 0, "aria-label": `Samples of: ${reason}` },
+      make("table", {}, make("thead", {}, head), shown.body),
     );
+    shown.article = make(
+      "article", {},
+      make("h3", {}, reason), shown.times, shown.buttons,
+      make("details", {}, shown.summary, area),
+    );
+    byId("letters").append(shown.article);
+    return shown;
+  }
+
+  fill(shown, group) {
+    shown.count = group.count;
+    shown.buttons.hidden = !this.canChange;
+    const times = `first ${clock(group.first)}, last ${clock(group.last)}`;
+    setText(shown.times, `${count(group.count, "event")}, ${times}`);
+    setText(shown.summary, `Samples (${group.samples.length} of ${group.count})`);
+    const samples = group.samples.map((sample) => sample.id).join();
+    if (samples === shown.samples) return;
+    shown.samples = samples;
+    shown.body.replaceChildren(...group.samples.flatMap((sample) => this.sample(sample)));
   }
 
   sample(sample) {
-    const buttons = this.buttons({ ids: [sample.id] }, 1, "it");
+    const buttons = this.buttons(() => ({ ids: [sample.id] }), () => 1, "it");
+    buttons.hidden = !this.canChange;
     const cells = [
       sample.id, sample.type, sample.sender_id, clock(sample.time), String(sample.attempts),
       String(sample.bytes), buttons,
@@ -87,20 +129,20 @@ export class DeadLetters {
     return rows;
   }
 
+  // chosen: () => which; number: () => how many these are now
   buttons(chosen, number, what) {
-    if (!this.canChange) return make("p", {});
-    const events = count(number, "dead letter");
     const retry = async () => {
-      const question = `Send ${events} again, behind the events that wait?`;
-      if (number > 1 && !(await confirmed(question, `Retry ${what}`))) return;
-      await this.change("retry", chosen);
+      const question = `Send ${count(number(), "dead letter")} again, behind the events that wait?`;
+      if (number() > 1 && !(await confirmed(question, `Retry ${what}`))) return;
+      await this.change("retry", chosen());
     };
     const drop = async () => {
-      const question = `Forget ${events} for good? Nobody can get them back.`;
-      if (await confirmed(question, `Drop ${what}`)) await this.change("drop", chosen);
+      const letters = count(number(), "dead letter");
+      const question = `Forget ${letters} for good? Nobody can get them back.`;
+      if (await confirmed(question, `Drop ${what}`)) await this.change("drop", chosen());
     };
     return make(
-      "p", { className: "buttons" },
+      "p", { className: "buttons", hidden: true },
       button(`Retry ${what}`, retry), button(`Drop ${what}`, drop, "danger"),
     );
   }
