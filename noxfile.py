@@ -24,7 +24,8 @@ EXAMPLES = sorted(path.parent for path in Path().glob("examples/*/pyproject.toml
 PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"]
 # the tests that notice another version of what a distribution needs
 NOTICE_VERSIONS = (
-    "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/plugins", "tests/spool",
+    "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/monitor",
+    "tests/plugins", "tests/spool",
 )  # fmt: skip
 # comes as source alone, which wants the headers of Kerberos
 WITHOUT_WHEELS = {"gssapi"}

@@ -6,21 +6,17 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 import event_brokers
+from asked_from import AWAY, asked_from
 from command import Commands
 from event_brokers_assistant import Agent, InMemoryTrackerStore
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.server import Access, application
 from running_assistant import RunningAssistant
 from stand_in import write_page
-
-HERE: dict[str, Any] = {"base_url": "http://127.0.0.1:5005", "client": ("127.0.0.1", 50000)}
-AWAY: dict[str, Any] = {"base_url": "http://bot.example", "client": ("192.0.2.7", 50000)}
 
 
 @pytest.fixture
@@ -47,7 +43,7 @@ def test_run_serves_the_live_page_with_a_link(commands: Commands) -> None:
 
 def test_the_token_of_the_server_guards_the_page(assistant: Assistant) -> None:
     """As a header, or as the cookie of whoever has given it to the page."""
-    client = TestClient(application(assistant, Access(token="right")), **AWAY)
+    client = asked_from(application(assistant, Access(token="right")), AWAY)
     assert client.get("/monitor/page.js").status_code == 401
     headers = {"authorization": "Bearer right"}
     assert client.get("/monitor/page.js", headers=headers).status_code == 200
@@ -56,8 +52,8 @@ def test_the_token_of_the_server_guards_the_page(assistant: Assistant) -> None:
 def test_without_a_token_the_page_is_for_this_machine_alone(assistant: Assistant) -> None:
     """Also where the assistant itself answers everybody."""
     app = application(assistant, Access())
-    assert TestClient(app, **HERE).get("/monitor/").status_code == 200
-    away = TestClient(app, **AWAY)
+    assert asked_from(app).get("/monitor/").status_code == 200
+    away = asked_from(app, AWAY)
     assert away.get("/").status_code == 200
     assert away.get("/monitor/").status_code == 403
 
@@ -73,7 +69,7 @@ def test_a_page_that_does_not_work_is_named_and_the_assistant_answers(
     write_page(folder, "broken", "raise RuntimeError('it is broken')", "broken-page")
     monkeypatch.syspath_prepend(str(folder))
     with caplog.at_level(logging.WARNING):
-        client = TestClient(application(assistant, Access()), **HERE)
+        client = asked_from(application(assistant, Access()))
     assert "/broken: broken-page" in caplog.text
     assert "cannot be used: RuntimeError: it is broken" in caplog.text
     page = client.get("/").text

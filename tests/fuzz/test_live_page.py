@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from asked_from import asked_from
 from event_brokers import EventBroker
 from event_brokers.testing import MemoryBroker
 from event_brokers_monitor import application
 from fuzz.conftest import Fuzz
 
-HERE = "http://127.0.0.1:8090"
 PATHS = [
     "", "login", "page.js", "api/stream", "api/passing", "api/dead-letters", "api/publish",
     "api/dead-letters/retry", "api/dead-letters/drop", "api/conversations", "api/conversation",
@@ -37,7 +37,7 @@ JSON = st.recursive(
 def page(tmp_path: Path, alone: None) -> Iterator[tuple[TestClient, EventBroker]]:  # noqa: ARG001
     """Return a client of a page, and the one broker that it shows."""
     with MemoryBroker().start(spool=str(tmp_path / "spool")) as broker:
-        yield TestClient(application(), base_url=HERE, client=("127.0.0.1", 50000)), broker
+        yield asked_from(application()), broker
 
 
 @pytest.fixture

@@ -9,20 +9,19 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from asked_from import AWAY, HERE, asked_from
 from event_brokers_monitor import Access, application
 from event_brokers_monitor.access import COOKIE
 
 TOKEN = "a token with more than ASCII: ä"
-HERE: dict[str, Any] = {"base_url": "http://127.0.0.1:8090", "client": ("127.0.0.1", 50000)}
-AWAY: dict[str, Any] = {"base_url": "http://monitor.example", "client": ("192.0.2.7", 50000)}
 JSON = {"content-type": "application/json"}
 READ = "/api/dead-letters?destination=none"
 CHANGE = "/api/dead-letters/drop"
 
 
-def client(token: str | None = None, **options: Any) -> TestClient:
+def client(token: str | None = None, place: tuple[str, str] = HERE, **options: Any) -> TestClient:
     """Return a client of a page over nothing."""
-    return TestClient(application(access=Access(token)), **{**HERE, **options})
+    return asked_from(application(access=Access(token)), place, **options)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -53,7 +52,7 @@ def test_a_name_that_was_made_to_stand_for_this_machine_is_refused(host: str, pa
 @pytest.mark.parametrize("address", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "nonsense"])
 def test_another_machine_is_refused_without_a_token(address: str) -> None:
     """Also where it says that it is this one."""
-    assert client(client=(address, 1)).get("/").status_code == 403
+    assert client(place=(address, HERE[1])).get("/").status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -95,9 +94,9 @@ def test_a_form_of_another_page_is_no_json(kind: str) -> None:
 
 
 @pytest.mark.parametrize("place", [HERE, AWAY])
-def test_with_a_token_everything_but_the_question_for_it_is_shut(place: dict[str, Any]) -> None:
+def test_with_a_token_everything_but_the_question_for_it_is_shut(place: tuple[str, str]) -> None:
     """Also on this machine; the page asks for it, and shows nothing else."""
-    asked = client(TOKEN, **place)
+    asked = client(TOKEN, place)
     for path in ("/page.js", "/api/stream", "/api/passing?destination=a", READ, "/nowhere"):
         assert asked.get(path).status_code == 401, path
     assert asked.post(CHANGE, json={}).status_code == 401
@@ -109,7 +108,7 @@ def test_with_a_token_everything_but_the_question_for_it_is_shut(place: dict[str
 
 def test_the_token_opens_as_a_header() -> None:
     """The right one alone, from anywhere."""
-    asked = client("right", **AWAY)
+    asked = client("right", AWAY)
     assert asked.get(READ, headers=bearer("right")).status_code == 404
     assert asked.get(READ, headers={"authorization": "bearer right"}).status_code == 404
     for wrong in ("wrong", "righ", "rightt", "", "Right"):
@@ -120,7 +119,7 @@ def test_the_token_opens_as_a_header() -> None:
 
 def test_the_token_opens_as_a_cookie_that_does_not_hold_it() -> None:
     """No script can read it, no other page sends it, and it opens nothing but this page."""
-    asked = client(TOKEN, **AWAY)
+    asked = client(TOKEN, AWAY)
     given = asked.post("/login", data={"token": TOKEN}, follow_redirects=False)
     assert given.status_code == 303
     cookie = given.headers["set-cookie"]
@@ -130,7 +129,7 @@ def test_the_token_opens_as_a_cookie_that_does_not_hold_it() -> None:
     assert "token" not in cookie
     assert asked.get("/").status_code == 200
     assert asked.get(READ).status_code == 404
-    asked.cookies.set(COOKIE, "0" * 64, domain="monitor.example")
+    asked.cookies.set(COOKIE, "0" * 64, domain="page.example")
     assert client(TOKEN, cookies={COOKIE: "0" * 64}).get(READ).status_code == 401
 
 
@@ -144,7 +143,7 @@ def test_a_wrong_token_gets_no_cookie(given: str) -> None:
 
 def test_a_cookie_over_tls_is_for_tls_alone() -> None:
     """A browser does not send it in the clear then."""
-    asked = client(TOKEN, base_url="https://monitor.example")
+    asked = client(TOKEN, (AWAY[0], "https://page.example"))
     given = asked.post("/login", data={"token": TOKEN}, follow_redirects=False)
     assert "Secure" in given.headers["set-cookie"]
 
@@ -166,7 +165,7 @@ def test_every_answer_says_that_it_runs_no_foreign_script(path: str, host: str) 
 def test_a_mounted_page_is_as_shut() -> None:
     """Below another path; the cookie is for that path."""
     app = Starlette(routes=[Mount("/deep/page", app=application(access=Access(TOKEN)))])
-    asked = TestClient(app, **AWAY)
+    asked = asked_from(app, AWAY)
     assert asked.get("/deep/page/page.js").status_code == 401
     assert asked.get("/deep/page/").status_code == 401
     assert 'name="token"' in asked.get("/deep/page/").text

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from asked_from import asked_from
 from event_brokers import ConfigurationError, EventBroker, RejectedEvents
 from event_brokers.delays import Delays
 from event_brokers.testing import MemoryBroker
@@ -20,7 +21,6 @@ from event_brokers_monitor import application
 from waiting import wait_until
 
 SECRET = "a-very-secret-password"
-HERE: dict[str, Any] = {"base_url": "http://127.0.0.1:8090", "client": ("127.0.0.1", 50000)}
 QUICK = Delays(first=0.01, first_halted=0.01, longest=0.05)
 
 
@@ -73,7 +73,7 @@ def watched(tmp_path: Path, alone: None) -> Iterator[Watched]:  # noqa: ARG001
     """Return a broker and the page over it."""
     memory = MemoryBroker(QUICK)
     with memory.start(spool=str(tmp_path / "spool")) as broker:
-        yield Watched(TestClient(application(), **HERE), broker, memory, tmp_path / "spool")
+        yield Watched(asked_from(application()), broker, memory, tmp_path / "spool")
 
 
 def told(client: TestClient, path: str, number: str = "") -> list[tuple[str, str, Any]]:
@@ -172,7 +172,7 @@ def test_a_failure_is_a_sentence_and_no_secret(tmp_path: Path, alone: None) -> N
     """Of dead letters in memory, of an event that is none, and of a spool that is not there yet."""
     spool = {"type": "sql", "db": "a.db", "delivery": {"spool": str(tmp_path / "none")}}
     with MemoryBroker().start():
-        client = TestClient(application([spool]), **HERE)
+        client = asked_from(application([spool]))
         for path, body, status, why in (
             ("dead-letters/drop", {"destination": "memory", "all": True}, 409, "in memory"),
             ("publish", {"destination": "memory", "event": [1]}, 400, "body: is not"),
@@ -195,7 +195,7 @@ def test_an_error_with_a_secret_is_shown_without_it(alone: None) -> None:  # noq
     with EventBroker(
         type(settings)(settings.plugin, {"password": SECRET}, settings.delivery), QUICK
     ):
-        client = TestClient(application(), **HERE)
+        client = asked_from(application())
         shown = json.dumps([what for _, _, what in told(client, "/api/stream")])
         memory.connects.clear()
     assert "is wrong" in shown
@@ -224,7 +224,7 @@ def test_conversations_are_told_apart_and_in_order(watched: Watched) -> None:
 @pytest.mark.usefixtures("watched")
 def test_a_mounted_page_begins_to_look_when_somebody_does() -> None:
     """A host that runs no lifespan of what it mounts, as Starlette and FastAPI do not."""
-    client = TestClient(Starlette(routes=[Mount("/page", app=application())]), **HERE)
+    client = asked_from(Starlette(routes=[Mount("/page", app=application())]))
     assert client.get("/page").url.path == "/page/"
     assert told(client, "/page/api/stream")[1][2]["destinations"][0]["name"] == "memory"
 
