@@ -47,7 +47,7 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
         str(path.relative_to(folder)): (
             path.stat().st_mtime_ns,
             path.stat().st_mode,
-            b"" if path.is_dir() else path.read_bytes(),
+            path.read_bytes() if path.is_file() else b"",
         )
         for path in sorted(folder.rglob("*"))
     }

@@ -13,8 +13,9 @@ from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from event_brokers_assistant import Agent
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
-from event_brokers_assistant.server import Access, application
+from event_brokers_assistant.server import application
 
 RASA = [
     json.loads(line)

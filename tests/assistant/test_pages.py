@@ -13,8 +13,9 @@ import event_brokers
 from asked_from import AWAY, asked_from
 from command import Commands
 from event_brokers_assistant import Agent, InMemoryTrackerStore
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
-from event_brokers_assistant.server import Access, application
+from event_brokers_assistant.server import application
 from running_assistant import RunningAssistant
 from stand_in import write_page
 

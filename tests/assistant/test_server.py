@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 import event_brokers
 from event_brokers_assistant import Agent, InMemoryTrackerStore, Message
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
-from event_brokers_assistant.server import Access, application
+from event_brokers_assistant.server import application
 from event_brokers_assistant.tracker import DialogueStateTracker
 from metric_samples import Samples
 

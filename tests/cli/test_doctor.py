@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,9 @@ from event_brokers.cli.permission_findings import of_permissions
 from event_brokers.endpoints import read
 from metric_samples import Samples
 from other_user import as_another_user
-from servers import RabbitMQ
 from servers.backends import Backend
 from spools import tree
-from waiting import wait_until
+from waiting import next_line, wait_until
 
 SPOOL: dict[str, Any] = {"delivery": {"spool": "waiting"}}
 UTC = datetime.timezone.utc
@@ -98,6 +101,43 @@ def test_a_delivery_that_halts_says_why_and_what_comes_next(commands: Commands) 
     assert status.last_error in look[0].text
     assert "; it " in look[0].text
     assert look[0].code in {75, 78}
+
+
+STOPPED = """
+import json, sys
+import event_brokers
+with event_brokers.connect(json.loads(sys.argv[1])) as broker:
+    broker.publish({"n": 1})
+    print(broker.flush(60).delivered, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_events_that_wait_while_nothing_fails_are_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that delivers is stopped, and would say that it is connected for ever."""
+    section = {
+        "type": "sql", "db": str(tmp_path / "events.db"),
+        "delivery": {"spool": str(tmp_path / "spool")},
+    }  # fmt: skip
+    monkeypatch.setattr(diagnosis, "LATE_SECONDS", 0.0)
+    command = [sys.executable, "-c", STOPPED, json.dumps(section)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert next_line(process) == "1"
+        process.send_signal(signal.SIGSTOP)
+        try:
+            with event_brokers.connect(section) as broker:
+                broker.publish({"n": 2})
+                looked = list(diagnosis.of_spool(read(section)))
+                broker.close(timeout=0)
+        finally:
+            process.kill()
+    (spool,) = [each for each in looked if each.subject == "spool"]
+    assert spool.verdict is Verdict.WARNING
+    assert spool.text.startswith("connected, 1 events wait, the oldest for ")
 
 
 def test_a_file_that_cannot_be_read_is_found_and_the_machine_is_still_looked_at(
@@ -280,19 +320,3 @@ def test_every_broker_is_asked(commands: Commands, backend: Backend) -> None:
     assert found
     assert all(verdict == "ok" for verdict, _ in found)
     assert len(backend.read()) == 1
-
-
-@pytest.mark.xdist_group("rabbitmq")
-def test_the_days_of_the_server_s_certificate_are_counted(
-    commands: Commands, rabbitmq: RabbitMQ
-) -> None:
-    """As the server shows it while it is asked, and of the authority that is given."""
-    authority = rabbitmq.certificates.ca
-    commands.broker(
-        {"type": "pika", "url": rabbitmq.tls_url, "queue": "q", "ssl_cafile": str(authority)}
-    )
-    (first, _), (second, _) = sorted(
-        (text, verdict) for verdict, text in of(findings(commands), "tls")
-    )
-    assert first.startswith(f"ssl_cafile: '{authority}' is valid for ")
-    assert re.fullmatch(r"the certificate of '\S+' is valid for \d+ days", second)

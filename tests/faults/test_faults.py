@@ -13,6 +13,7 @@ import pytest
 import event_brokers
 from event_brokers import EventBroker
 from event_brokers.testing.proxy import Proxy
+from faults import shown
 from faults.faults import FAULTS, GROUPS, Fault
 from faults.report import PROPERTY
 from faults.scene import Scene
@@ -45,27 +46,34 @@ def test_no_event_is_lost(
     tmp_path: Path,
     record_property: Any,
 ) -> None:
-    """All arrive with their bodies, in order, soon after the fault; the counts agree."""
+    """All arrive with their bodies, in order, soon after the fault; the counts agree.
+
+    What `/metrics` says is what happens: the fault while it lasts, and the same counts at the end.
+    """
     name = fixture.removesuffix("_backend")
     if not request.config.getoption("--faults") and name not in fault.in_short:
         pytest.skip("only with --faults")
     backend: Backend = request.getfixturevalue(fixture)
     with ExitStack() as stack:
+        metrics = stack.enter_context(shown.served())
         scene = stack.enter_context(scene_of(fault, backend, tmp_path))
         if fault.from_start:
             with fault.strike(scene):
                 broker, scene.stream = started(stack, scene)
-                scene.stream.go_on(EVENTS_DURING, fault.seconds)
+                endure(fault, scene.stream, metrics, shown.NOTHING)
         else:
             broker, scene.stream = started(stack, scene)
             scene.stream.go_on(EVENTS_BEFORE, 0)
             wait_until(lambda: broker.status().delivered >= EVENTS_BEFORE)
+            before = metrics.now()
+            assert before.state == "connected"
             with fault.strike(scene):
-                scene.stream.go_on(EVENTS_DURING, fault.seconds)
+                endure(fault, scene.stream, metrics, before)
         recovery = seconds_to_first_delivery(broker)
         scene.stream.go_on(EVENTS_BEFORE, 0)
         scene.stream.end()
         status = broker.flush(120)
+        after = metrics.now()
     found = tally(scene.stream, scene.arrived())
     record_property(
         PROPERTY,
@@ -77,6 +85,8 @@ def test_no_event_is_lost(
     assert not found.overtaken
     assert (status.accepted, status.pending) == (found.published, 0)
     assert (status.delivered, status.dead_letters) == (found.delivered, found.dead_letters)
+    assert (after.state, after.accepted, after.pending) == ("connected", found.published, 0)
+    assert (after.delivered, after.dead_letters) == (found.delivered, found.dead_letters)
     if backend.section["type"].lower() == "sql":
         assert found.duplicates == 0
 
@@ -110,8 +120,21 @@ def proxy_of(backend: Backend) -> Proxy:
 
 def started(stack: ExitStack, scene: Scene) -> tuple[EventBroker, Stream]:
     """Start a broker and a stream that goes to it."""
-    broker = stack.enter_context(event_brokers.connect(scene.section))
+    broker = stack.enter_context(event_brokers.connect(scene.section, name=shown.NAME))
     return broker, stack.enter_context(Stream(broker))
+
+
+def endure(fault: Fault, stream: Stream, metrics: shown.Metrics, before: shown.Shown) -> None:
+    """Let the stream go on under a fault for as long as it lasts, and until `/metrics` shows it.
+
+    Parameters:
+        fault: has struck.
+        stream: goes on.
+        metrics: of the process.
+        before: what they said before.
+    """
+    stream.go_on(EVENTS_DURING, fault.seconds)
+    metrics.wait_for(fault.shows, before)
 
 
 def seconds_to_first_delivery(broker: EventBroker) -> float:

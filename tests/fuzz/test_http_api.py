@@ -24,8 +24,9 @@ from starlette.testclient import TestClient
 
 import event_brokers
 from event_brokers_assistant import Agent, SQLTrackerStore
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
-from event_brokers_assistant.server import Access, application
+from event_brokers_assistant.server import application
 from fuzz.conftest import Fuzz
 from fuzz.description import Description, has_new_characters
 from fuzz.mutations import mutated

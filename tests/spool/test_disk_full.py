@@ -132,6 +132,28 @@ def test_the_file_shrinks_after_a_backlog(tmp_path: Path) -> None:
     assert file.stat().st_size < before / 2
 
 
+def test_a_backlog_is_not_moved_about_while_it_leaves(tmp_path: Path) -> None:
+    """That would slow its delivery down; the room goes back once next to nothing is in use."""
+    spool = open_spool(tmp_path / "spool")
+    file = tmp_path / "spool" / "data" / "events.db"
+    spool.append(
+        [Event.from_dict({"n": number, "text": "x" * 10_000}) for number in range(4000)], 0
+    )
+    spool.close()
+    before = file.stat().st_size
+    assert spool.right.acquire()
+    while spool.counts().pending > 1000:
+        spool.settle([event.id for event in spool.peek(500, 2**30)])
+    spool.close()
+    assert file.stat().st_size == before
+    while spool.counts().pending > 2:
+        spool.settle([event.id for event in spool.peek(499, 2**30)])
+    spool.close()
+    assert spool.counts().pending
+    assert file.stat().st_size < before / 2
+    spool.close()
+
+
 def test_a_program_that_starts_on_a_full_disk_drains(disk: Path) -> None:
     """Also where the last one ended in peace, and left none of the files that SQLite needs."""
     spool = open_spool(disk / "spool")

@@ -12,7 +12,6 @@ from starlette.requests import Request
 
 from event_brokers_assistant.nesting import is_deeper
 
-BODY_BYTES = 1024**2
 DEEPEST = 100
 
 _PRINTABLE = r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"

@@ -7,22 +7,11 @@ from collections.abc import Sequence
 
 import click
 
-from event_brokers.cli import listening
 from event_brokers.cli.arguments import endpoints_option, takes_output
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output
-from event_brokers.cli.stop_signals import StopSignals
-from event_brokers_assistant.arguments import (
-    end,
-    introduce,
-    model_option,
-    open_assistant,
-    timeout_option,
-)
-from event_brokers_assistant.connections import Connections
-from event_brokers_assistant.request_bodies import BODY_BYTES
-from event_brokers_assistant.server import Access, application
-from event_brokers_assistant.serving import connection_limit, serve
+from event_brokers_assistant.access import BODY_BYTES, Access
+from event_brokers_assistant.arguments import model_option, timeout_option
 
 _TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
 
@@ -73,22 +62,16 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     timeout: float,
 ) -> int:
     """Serve the assistant over Rasa's HTTP API, and stream every event of its conversations."""
-    connections = Connections(connection_limit(max_connections), request_timeout)
-    with StopSignals() as signals, listening.listen(interface, port) as listener:
-        assistant = open_assistant(output, endpoints_file, model)
-        introduce(output, assistant)
-        output.secrets += [auth_token] if auth_token else []
-        if auth_token is None and not listening.is_loopback(listener):
-            output.warn(
-                f"--interface: whoever reaches {interface} can read and change every "
-                "conversation; give --auth-token"
-            )
-        announce = output.warn if output.as_json else output.say
-        announce(f"conversations are kept {assistant.store_name}")
-        announce(f"listening at {listening.url(listener)}")
-        access = Access(auth_token, cors, body_limit)
-        try:
-            serve(application(assistant, access), listener, connections, signals)
-        finally:
-            code = end(output, assistant, timeout)
-    return code
+    from event_brokers_assistant import serving  # noqa: PLC0415 - a list of commands loads this
+
+    asked = serving.Asked(
+        endpoints_file=endpoints_file,
+        model=model,
+        interface=interface,
+        port=port,
+        access=Access(auth_token, cors, body_limit),
+        max_connections=max_connections,
+        request_timeout=request_timeout,
+        timeout=timeout,
+    )
+    return serving.serve(output, asked)

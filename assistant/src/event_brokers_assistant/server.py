@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
     suppress,
 )
-from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 
@@ -25,30 +24,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from event_brokers_assistant import failures, openapi, pages
+from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.errors import TrackerStoreError
 from event_brokers_assistant.http_endpoints import Endpoints
-from event_brokers_assistant.request_bodies import BODY_BYTES
 from event_brokers_assistant.stores import TrackerStore
 
 RETRY_SECONDS = 1.0
 _CONVERSATION = "/conversations/{conversation_id:conversation}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may call what.
-
-    Attributes:
-        token: what everything but the webhook wants as `?token=`; None lets everybody in.
-        origins: web pages that may call the API, as for CORS; "*" is every page.
-        body_bytes: the most that a body may have.
-    """
-
-    token: str | None = None
-    origins: Sequence[str] = ()
-    body_bytes: int = BODY_BYTES
 
 
 def application(assistant: Assistant, access: Access) -> Starlette:

@@ -20,6 +20,7 @@ from event_brokers.look import Look, folder_of, look_from_outside
 from event_brokers.settings import Settings
 from event_brokers.status import Status
 
+LATE_SECONDS = 60.0  # that an event waits while nothing fails; the longest call of a hook is 30 s
 _FULL_PERCENT = 80
 _LEAST_FREE_BYTES = 64 * 1024 * 1024
 _MIB = 1024**2
@@ -102,7 +103,11 @@ def _of_delivery(look: Look, status: Status) -> Finding:
         text = f"{waiting}, and no process delivers them; start the program that publishes"
         return Finding(Verdict.WRONG, "spool", text, ExitCode.EX_TEMPFAIL)
     if status.last_error is None:
-        return Finding(Verdict.OK, "spool", f"{status.state}, {waiting}; it {status.next_step}")
+        text = f"{status.state}, {waiting}; it {status.next_step}"
+        if (status.oldest_pending_seconds or 0.0) <= LATE_SECONDS:
+            return Finding(Verdict.OK, "spool", text)
+        text += ", but late: the broker is slow, or the process that delivers does not go on"
+        return Finding(Verdict.WARNING, "spool", text)
     code = ExitCode.EX_CONFIG if status.state == State.HALTED.value else ExitCode.EX_TEMPFAIL
     since = f" for {status.state_seconds:.0f} s" if status.state_seconds is not None else ""
     text = f"{status.state}{since}: {status.last_error}; {waiting}; it {status.next_step}"

@@ -18,7 +18,18 @@ from event_brokers.registrations import Registration, registrations
 from event_brokers.wording import name_and_first_line, printable
 
 GROUP = "event_brokers.commands"
-_OWN = ("check", "doctor", "metrics", "plugins", "publish", "spool", "tail")
+# what each of them says of itself, so that a list of them imports none
+_OWN = {
+    "check": "Read the file, connect to the broker, and say in words what works or what is wrong.",
+    "doctor": "Look at broker, spool, disk, clock, versions, permissions and certificates; worst "
+    "first.",
+    "metrics": "Print what the spool counts, whoever delivers it, as Prometheus reads it.",
+    "plugins": "List the installed plugins and their options, and say which cannot be used, and "
+    "why.",
+    "publish": "Send the events of each FILE, one JSON object a line; - is standard input.",
+    "spool": "Look into the spool that endpoints.yml names, also while another process delivers.",
+    "tail": "Show events as they arrive at the broker; Ctrl-C ends it.",
+}
 _EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
 
 
@@ -30,10 +41,15 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in _OWN:
-            module = import_module(f"event_brokers.cli.{cmd_name}")
-            return _with_epilog(module.command)
+            return click.Command(cmd_name, help=_OWN[cmd_name])  # in name, until it is to run
         found = [entry for entry in registrations(GROUP) if entry.name == cmd_name]
         return _load(found) if found else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, _own(name) if name and name in _OWN else command, rest
 
 
 @click.group(
@@ -91,7 +107,8 @@ def _run(arguments: Sequence[str], output: Output) -> int:
     return result if isinstance(result, int) else ExitCode.EX_OK
 
 
-def _with_epilog(command: click.Command) -> click.Command:
+def _own(name: str) -> click.Command:
+    command: click.Command = import_module(f"event_brokers.cli.{name}").command
     command.epilog = _EPILOG
     if isinstance(command, click.Group):
         for inner in command.commands.values():

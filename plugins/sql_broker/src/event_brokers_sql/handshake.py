@@ -1,4 +1,4 @@
-"""Why a driver got no TLS, where it keeps the reason to itself."""
+"""What a driver that speaks TLS in C keeps to itself: why it got none, and the certificate."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ def find_tls_problem(error: DBAPIError, url: URL, tls: Tls) -> str | None:
     if problem is None and getattr(error.orig, "args", ())[:1] == (_NO_TLS_NUMBER,):
         return tls.word_absence(server)
     return problem
+
+
+def see_certificate(url: URL, tls: Tls) -> None:
+    """Let the server show its certificate here too, where the driver lets nobody see it.
+
+    Parameters:
+        url: of a database that was connected to.
+        tls: with which it was.
+    """
+    if url.get_driver_name() == "psycopg":
+        _shake_hands(url, tls)  # what is wrong with it, the driver would have said
 
 
 def _shake_hands(url: URL, tls: Tls) -> str | None:

@@ -11,7 +11,9 @@ from event_brokers_sql import schema
 from event_brokers_sql.address import database_file, place
 from event_brokers_sql.encryption import is_encrypted
 from event_brokers_sql.engine import Database
+from event_brokers_sql.handshake import see_certificate
 from event_brokers_sql.options import SQLOptions
+from event_brokers_sql.tls import find_tls
 
 _RASAS_TABLE, _RASAS_COLUMNS = "events", ("id", "sender_id", "data")
 
@@ -29,7 +31,10 @@ def inspect(options: SQLOptions) -> list[str]:
     if file is not None and not file.exists():
         missing = f"the file '{file}' is missing; it is made at the first connect"
         return [missing, _describe_destination(table)]
+    tls = find_tls(options, database.url)
     with closing(database), database.session() as connection:
+        if tls is not None:
+            see_certificate(database.url, tls)
         return [
             _describe_server(connection, database.url),
             _describe_table(connection, table),

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Double, Table, insert, select
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.dialects import mysql, sqlite
 
 from event_brokers_sql.rows import Row
 
@@ -157,6 +157,8 @@ def _write_target(connection: Connection, table: Table, columns: Sequence[str]) 
 def _insert_unless_stored(table: Table, dialect: str) -> Any:
     """Return the insert that leaves stored events alone; None where the dialect has none."""
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - it takes a while
+
         return postgresql.insert(table).on_conflict_do_nothing(index_elements=["event_id"])
     if dialect == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing(index_elements=["event_id"])

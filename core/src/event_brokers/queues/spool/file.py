@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from event_brokers.errors import ConfigurationError, QueueFull, SpoolError
+from event_brokers.queues.spool.arrival_signal import PIPE, ArrivalSignal
 from event_brokers.queues.spool.database import COMMIT_LOCK, DATABASE, Damaged, Database, size_of
 from event_brokers.queues.spool.glance import Glance
 from event_brokers.queues.spool.lock_holder import process_holding
@@ -50,6 +51,7 @@ class SpoolFile:
         self._folder = folder
         self.database = Database(folder / DATABASE, durability)
         self._reader = Reader(self.database.path)
+        self._signal = ArrivalSignal(folder / PIPE)
         self._start()
 
     def change(self, request: Request[_Found], patience: float = 0.0) -> _Found:
@@ -110,12 +112,28 @@ class SpoolFile:
         """Return what tells whether the file may have changed."""
         return Glance(self.database.log)
 
+    def tell_others(self) -> None:
+        """Let another process that delivers look; called on the thread that stores."""
+        self._signal.send()
+
+    def hear_of_others(self, hear: Callable[[], None]) -> bool:
+        """Have something called whenever another process has stored events.
+
+        Parameters:
+            hear: called on a thread of its own; must not wait.
+
+        Returns:
+            Whether it will be; where not, the caller has to look.
+        """
+        return self._signal.listen(hear)
+
     def bytes_on_disk(self) -> int:
         """Return the size of the file and of its log."""
         return size_of(self.database.path) + self.database.log_size()
 
     def close(self) -> None:
         """Let go of files and threads, within a few seconds; the next use opens them again."""
+        self._signal.stop_listening()
         # the connection that is closed last tidies up, and the one that reads cannot
         self._reading.end(PATIENCE_SECONDS)
         self._storing.end(PATIENCE_SECONDS)
@@ -137,12 +155,17 @@ class SpoolFile:
         """Let go of what the fork has copied, and begin anew."""
         self._store.forget()
         self._reader.forget()
+        self._signal.forget()
         self._start()
 
     def _start(self) -> None:
         self._store = Store(self.database)
-        self._storing = Worker("event-brokers-spool", self._store.serve, self._store.close)
+        self._storing = Worker("event-brokers-spool", self._store.serve, self._stop_storing)
         self._reading = Worker("event-brokers-spool-look", self._serve_reading, self._reader.close)
+
+    def _stop_storing(self) -> None:
+        self._signal.stop_sending()
+        self._store.close()
 
     def _serve_reading(self, inbox: Inbox) -> None:
         for request in inbox.claim():

@@ -136,7 +136,8 @@ class Spool:
                 is_pending = self._file.read(tables.first_number) is not None
             return is_pending or self._is_woken
 
-        self._arrived.wait_for(is_over, timeout, POLL_SECONDS)
+        is_told = self._file.hear_of_others(self._arrived.ring)
+        self._arrived.wait_for(is_over, timeout, None if is_told else POLL_SECONDS)
         self._is_woken = False
         return is_pending
 
@@ -187,7 +188,7 @@ class Spool:
             ids: their event ids.
         """
         return self._file.change(
-            Request(lambda connection: tables.revive(connection, ids), self._arrived.ring)
+            Request(lambda connection: tables.revive(connection, ids), self._tell_of_arrival)
         )
 
     def drop(self, ids: Sequence[str]) -> int:
@@ -239,7 +240,7 @@ class Spool:
         """Store the events; return whether there was room, and add why there was none."""
         if self._is_sealed:
             raise BrokerClosed("the broker is closed and takes no more events")
-        request = Request(partial(self._insert, events), self._arrived.ring)
+        request = Request(partial(self._insert, events), self._tell_of_arrival)
         if is_worker():
             self._file.leave(request)
             self._unwaited = request
@@ -258,6 +259,11 @@ class Spool:
         unwaited, self._unwaited = self._unwaited, None
         if unwaited is not None:
             unwaited.wait(min(timeout, PATIENCE_SECONDS))
+
+    def _tell_of_arrival(self) -> None:
+        self._arrived.ring()
+        if not self.right.is_held():
+            self._file.tell_others()
 
     def _insert(self, events: Sequence[Event], connection: sqlite3.Connection) -> None:
         room.refuse_excess_events(connection, self._bounds, events, self._file.database)

@@ -16,6 +16,7 @@ from event_brokers.wording import name_and_first_line
 
 _SHRINK_BYTES = 16 * 1024 * 1024  # free room in the file that is worth giving back
 _SHRINK_PAGES = 2048  # at a time: everybody waits meanwhile
+_SHRINK_SHARE = 256  # of what is free, one byte in so many may be in use: it has to be moved
 
 _Result = TypeVar("_Result")
 
@@ -104,7 +105,7 @@ class Store:
                 raise full
             self._commit(lambda: departures)
             self._database.checkpoint()
-            self._shrink(0, lambda: False)
+            self._shrink(0, 1, lambda: False)
             self._ballast.fill()
         except Exception as error:  # noqa: BLE001 - each caller is told
             for request in departures:
@@ -145,19 +146,25 @@ class Store:
     def _give_room_back(self, inbox: Inbox) -> None:
         try:
             with self._database.lock:
-                self._shrink(_SHRINK_BYTES, inbox.is_awaited)
+                self._shrink(_SHRINK_BYTES, _SHRINK_SHARE, inbox.is_awaited)
         except Exception as error:  # noqa: BLE001 - it is no failure of those who wait now
             reason = name_and_first_line(error)
             logger.warning("'%s': does not shrink: %s", self._database.folder, reason)
 
-    def _shrink(self, above: int, is_awaited: Callable[[], bool]) -> None:
-        """Give room back to the disk, where so many bytes of the file and most of it are free."""
+    def _shrink(self, above: int, share: int, is_awaited: Callable[[], bool]) -> None:
+        """Give room back to the disk, where that is worth moving what is in use.
+
+        Parameters:
+            above: bytes of the file that are free at least.
+            share: how many times what is in use is free at least, while events wait.
+            is_awaited: looked at between two pieces; ends it.
+        """
         while not is_awaited():
             with self._database.transaction() as connection:
                 pending = tables.totals(connection).pending
                 self._free = room.free_bytes(connection)
                 used = room.used_bytes(connection)
-            if self._free <= above or (pending and used > self._free):
+            if self._free <= above or (pending and used * share > self._free):
                 return
             self._database.cut_off(_SHRINK_PAGES)
             if not pending:
