@@ -266,8 +266,13 @@ def test_the_page_asks_for_the_token(page: Page, serve: Serve) -> None:
     with MemoryBroker(QUICK).start():
         page.goto(serve(access=Access("right")))
         expect(page.get_by_role("heading", level=2)).to_have_text("The token, please")
+        page.get_by_label("Token", exact=True).fill("wrong")
+        page.get_by_role("button").click()
+        expect(page.get_by_role("alert")).to_have_text("This is not the token.")
         page.get_by_label("Token", exact=True).fill("right")
         page.get_by_role("button").click()
         expect(page.locator("#sentence")).to_contain_text("Connect")
         page.reload()
         expect(page.locator("#sentence")).to_contain_text("Connect")
+        page.context.clear_cookies()
+        expect(page.get_by_role("heading", name="The token, please")).to_be_visible()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,6 +18,7 @@ from event_brokers.secret import mask
 from event_brokers_monitor import conversations, dead_letters, streams
 from event_brokers_monitor.dead_letters import Chosen
 from event_brokers_monitor.observer import Observer
+from event_brokers_monitor.own_threads import OwnThreads
 from event_brokers_monitor.passing import Watches
 
 BODY_BYTES = 1024 * 1024
@@ -38,10 +38,14 @@ class Endpoints:
     Parameters:
         observer: looks at the destinations.
         watches: those for events as they pass.
+        threads: on which files are read.
         shows_bodies: whether bodies may be shown.
     """
 
-    def __init__(self, observer: Observer, watches: Watches, shows_bodies: bool) -> None:
+    def __init__(
+        self, observer: Observer, watches: Watches, threads: OwnThreads, shows_bodies: bool
+    ) -> None:
+        self._threads = threads
         self._observer = observer
         self._watches = watches
         self._shows_bodies = shows_bodies
@@ -49,7 +53,7 @@ class Endpoints:
 
     async def stream(self, request: Request) -> Response:
         """Tell what is seen of every destination, once a second."""
-        await asyncio.to_thread(self._watches.end_idle)
+        await self._threads.do(self._watches.end_idle)
         since = streams.last_told(request) or 0.0
         return self._streamed(
             streams.sights(self._observer, since if math.isfinite(since) else 0.0)
@@ -57,7 +61,7 @@ class Endpoints:
 
     async def passing(self, request: Request) -> Response:
         """Tell of events as they pass."""
-        watch = await asyncio.to_thread(self._watches.of, _given(request, "destination"))
+        watch = await self._threads.do(self._watches.of, _given(request, "destination"))
         if watch is None:
             raise _gone()
         told = streams.last_told(request)
@@ -127,7 +131,7 @@ class Endpoints:
 
     async def _at(self, name: str, act: Callable[[Destination], _Found]) -> _Found:
         """Do something at a destination, on a thread: it may take as long as the disk does."""
-        return await asyncio.to_thread(self._do_at, name, act)
+        return await self._threads.do(self._do_at, name, act)
 
     def _do_at(self, name: str, act: Callable[[Destination], _Found]) -> _Found:
         destination = self._observer.find(name)

@@ -14,6 +14,7 @@ from event_brokers.destinations import Destination, destinations
 from event_brokers.endpoints import Settings
 from event_brokers_monitor.describing import consumers, described
 from event_brokers_monitor.history import PIECE_SECONDS, PIECES, History, Piece
+from event_brokers_monitor.own_threads import OwnThreads
 
 logger = logging.getLogger("event_brokers.monitor")
 LOOK_SECONDS = 1.0
@@ -38,10 +39,12 @@ class Observer:
 
     Parameters:
         spools: sections that name a spool, which other processes may deliver.
+        threads: on which it looks.
     """
 
-    def __init__(self, spools: Sequence[Settings]) -> None:
+    def __init__(self, spools: Sequence[Settings], threads: OwnThreads) -> None:
         self._spools = spools
+        self._threads = threads
         self._histories: dict[str, History] = {}
         self._sight = Sight(0.0, [], [])
         self._changed = asyncio.Event()
@@ -86,7 +89,7 @@ class Observer:
     async def _look_for_ever(self) -> None:
         while True:
             try:
-                self._sight = await asyncio.to_thread(self._look)
+                self._sight = await self._threads.do(self._look)
             except Exception:
                 # whatever it was, the next look may go well; and the page says that it is old
                 logger.exception("looking at the destinations failed")

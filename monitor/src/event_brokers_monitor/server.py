@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from event_brokers import endpoints
@@ -24,9 +23,11 @@ from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import LOGIN, Access, Guard, refused
 from event_brokers_monitor.endpoints import Endpoints, bounded_body
 from event_brokers_monitor.observer import Observer
+from event_brokers_monitor.own_threads import OwnThreads
 from event_brokers_monitor.passing import Watches
 
-FILES = "files"
+_FOLDER = files(__package__ or "") / "files"
+_PLACE, _WRONG = b"<!-- wrong -->", b'<p class="notice" role="alert">This is not the token.</p>'
 PAGE, ASKING = "index.html", "login.html"
 _TYPES = {
     ".css": "text/css",
@@ -65,14 +66,15 @@ def page_over(spools: Sequence[Settings], access: Access, shows_bodies: bool) ->
         access: who may see it.
         shows_bodies: whether bodies of events are shown.
     """
-    observer = Observer(spools)
+    threads = OwnThreads()
+    observer = Observer(spools, threads)
     watches = Watches(observer.find, shows_bodies)
-    paths = Endpoints(observer, watches, shows_bodies)
+    paths = Endpoints(observer, watches, threads, shows_bodies)
     return Starlette(
         routes=[*_files(), *_asking(access), *_api(paths)],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={HTTPException: _in_words, ClientDisconnect: _in_words},
-        lifespan=partial(_lifespan, observer, watches),
+        lifespan=partial(_lifespan, observer, watches, threads),
     )
 
 
@@ -101,8 +103,8 @@ def _api(paths: Endpoints) -> list[Route]:
 
 def _files() -> list[Route]:
     """Return a path for each file that the page is made of; the page itself is the path /."""
-    folder = files(__package__ or "") / FILES
-    found = {each.name: each.read_bytes() for each in folder.iterdir() if _type_of(each.name)}
+    names = [each.name for each in _FOLDER.iterdir() if _type_of(each.name)]
+    found = {name: _read(name) for name in names}
     asking = found.pop(ASKING)
     return [
         Route("/", _constant(found.pop(PAGE), _TYPES[".html"])),
@@ -112,11 +114,13 @@ def _files() -> list[Route]:
 
 
 def _asking(access: Access) -> list[Route]:
+    wrong = _read(ASKING).replace(_PLACE, _WRONG)
+
     async def log_in(request: Request) -> Response:
         """Give a browser the cookie, if it gives the token."""
         form = parse_qs((await bounded_body(request)).decode(errors="replace"))
         if not access.takes(form.get("token", [""])[0]):
-            return refused(HTTPStatus.UNAUTHORIZED, "this is not the token")
+            return HTMLResponse(wrong, HTTPStatus.UNAUTHORIZED)
         to_page = RedirectResponse("./", HTTPStatus.SEE_OTHER)
         to_page.headers["set-cookie"] = access.cookie(request.scope)
         return to_page
@@ -129,6 +133,10 @@ def _constant(content: bytes, media_type: str, status: HTTPStatus = HTTPStatus.O
         return Response(content, status, media_type=media_type)
 
     return shown
+
+
+def _read(name: str) -> bytes:
+    return (_FOLDER / name).read_bytes()
 
 
 def _type_of(name: str) -> str:
@@ -144,8 +152,10 @@ async def _in_words(_request: Request, error: Exception) -> Response:
 
 
 @asynccontextmanager
-async def _lifespan(observer: Observer, watches: Watches, _app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(
+    observer: Observer, watches: Watches, threads: OwnThreads, _app: Starlette
+) -> AsyncIterator[None]:
     observer.start()
     yield
     await observer.stop()
-    await asyncio.to_thread(watches.end_all)
+    await threads.do(watches.end_all)

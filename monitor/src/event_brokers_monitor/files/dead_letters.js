@@ -5,10 +5,13 @@ import { button, byId, make, row, setText } from "./elements.js";
 import { ask, tell } from "./server.js";
 import { clock, count } from "./wording.js";
 
+const PAUSE = 2000; // milliseconds between two looks while more and more come
+
 export class DeadLetters {
   constructor() {
     this.destination = null;
     this.known = null; // how many there were when they were looked at
+    this.looked = 0; // when, on the clock of the page
     this.looking = false;
     this.groups = new Map(); // reason -> what shows it, which stays while there are some
     this.total = 0;
@@ -18,8 +21,9 @@ export class DeadLetters {
 
   update(destination) {
     const [name, number] = [destination.name, destination.dead_letters ?? 0];
-    if (name === this.destination && number === this.known) return;
-    if (name !== this.destination) this.clear();
+    const isSame = name === this.destination;
+    if (isSame && (number === this.known || performance.now() - this.looked < PAUSE)) return;
+    if (!isSame) this.clear();
     [this.destination, this.known, this.canChange] = [name, number, destination.spool !== null];
     this.look();
   }
@@ -35,11 +39,13 @@ export class DeadLetters {
       return;
     }
     this.looking = true;
+    this.looked = performance.now();
     const name = this.destination;
     try {
       const found = await ask("dead-letters", { destination: name });
       if (name === this.destination) this.show(found);
     } catch (error) {
+      this.known = null; // so that the page asks again
       setText(byId("letters-summary"), error.message);
     } finally {
       this.looking = false;

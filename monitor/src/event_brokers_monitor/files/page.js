@@ -52,8 +52,14 @@ function listen() {
   });
   source.addEventListener("error", () => {
     // a browser gives up for good where the answer is no stream, such as while a proxy starts
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listenAgain, 2000);
   });
+}
+
+async function listenAgain() {
+  const answered = await fetch("./").catch(() => null);
+  if (answered?.status === 401) location.reload(); // the cookie has ended: the token, please
+  else listen();
 }
 
 function note(name, piece) {

@@ -4,6 +4,7 @@ import { byId, make, row, setText } from "./elements.js";
 import { bytes, clock, count } from "./wording.js";
 
 const MOST = 100;
+const AGAIN = 2000; // milliseconds
 
 export class Passing {
   constructor() {
@@ -31,6 +32,14 @@ export class Passing {
     const parameters = new URLSearchParams({ destination: this.destination });
     this.source = new EventSource(`api/passing?${parameters}`);
     this.source.addEventListener("passed", (message) => this.add(JSON.parse(message.data)));
+    this.source.addEventListener("error", (failure) => this.recover(failure.target));
+  }
+
+  recover(source) {
+    // closed for good where the answer was no stream, such as while the destination is gone
+    if (source.readyState !== EventSource.CLOSED || source !== this.source) return;
+    setText(byId("passing-note"), "Nothing is heard of them now; the page asks again.");
+    setTimeout(() => source === this.source && this.restart(), AGAIN);
   }
 
   add({ events, missed, note }) {
