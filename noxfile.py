@@ -26,7 +26,7 @@ PLUGINS = [folder for folder in DISTRIBUTIONS if folder.parent.name == "plugins"
 # the tests that notice another version of what a distribution needs
 NOTICE_VERSIONS = (
     "tests/assistant", "tests/backends", "tests/cli", "tests/core", "tests/integrations",
-    "tests/plugins", "tests/spool",
+    "tests/monitor", "tests/plugins", "tests/spool",
 )  # fmt: skip
 # comes as source alone, which wants the headers of Kerberos
 WITHOUT_WHEELS = {"gssapi"}
@@ -86,6 +86,13 @@ def fuzz(session: nox.Session) -> None:
     """Make up hostile and broken input for a minute a test: nox -s fuzz -- --fuzz 300."""
     _install(session)
     _test(session, "tests/fuzz", "--fuzz", "60", *session.posargs)
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Look at the live page in Chromium for as long as it takes, and take its picture for docs/."""
+    _install(session)
+    session.run("python", "-m", "pytest", "tests/monitor", "--whole-page", *session.posargs)
 
 
 @nox.session

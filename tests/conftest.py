@@ -18,13 +18,17 @@ settings.load_profile("behaviour")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `nox -s faults` and `nox -s fuzz` ask for."""
+    """Add what `nox -s faults`, `nox -s fuzz` and `nox -s page` ask for."""
     parser.addoption(
         "--faults", action="store_true", help="provoke every fault at full length, not a few"
     )
     parser.addoption(
         "--fuzz", type=float, default=0, metavar="SECONDS",
         help="go on with each test of tests/fuzz for so long; one round without it",
+    )  # fmt: skip
+    parser.addoption(
+        "--whole-page", action="store_true",
+        help="let 100,000 events pass the live page, not some, and take its picture for docs/",
     )  # fmt: skip
 
 

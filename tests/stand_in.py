@@ -59,6 +59,19 @@ def write_command(
     _write(folder, entry_points, source, distribution, version)
 
 
+def write_page(folder: Path, name: str, source: str, distribution: str = "stand-in-page") -> None:
+    """Write a distribution that registers one page of the assistant's server.
+
+    Parameters:
+        folder: made if it is missing; what it holds is installed while it is on `sys.path`.
+        name: the page's name.
+        source: a module that holds a function named `page`.
+        distribution: the distribution's name.
+    """
+    entry_points = f"[event_brokers.pages]\n{name} = {_module(distribution)}:page\n"
+    _write(folder, entry_points, source, distribution, "1.0")
+
+
 def _write(folder: Path, entry_points: str, source: str, distribution: str, version: str) -> None:
     module = _module(distribution)
     metadata = folder / f"{module}-{version}.dist-info"

@@ -14,8 +14,9 @@ import httpx2
 import pytest
 
 from command import Commands, closing_line
+from event_brokers.cli import listening
 from event_brokers.secret import mask
-from event_brokers_assistant import assembly, listening
+from event_brokers_assistant import assembly
 from running_assistant import RunningAssistant
 from waiting import wait_until
 

@@ -127,6 +127,24 @@ def test_the_assistant_alone_says_what_metrics_need(assistant_alone: Environment
     )
 
 
+def test_the_live_page_alone_shows_a_spool(wheels: dict[str, Wheel], tmp_path: Path) -> None:
+    """With the core and nothing else of ours: its files are there, and no broker's client."""
+    core, monitor = (wheels[name].path for name in ("event-brokers", "event-brokers-monitor"))
+    environment = Environment.made(tmp_path / "environment", f"{core}[cli]", str(monitor))
+    assert not any(environment.has(client) for client in CLIENTS.values())
+    program = (
+        "from event_brokers_monitor import application\n"
+        "page = application()\n"
+        "print(sorted(route.path for route in page.routes if '.' in route.path))\n"
+    )
+    run = environment.run("python", "-c", program)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "/page.css" in run.stdout
+    assert "/page.js" in run.stdout
+    run = environment.run("event-brokers", "monitor", "--help")
+    assert "--show-bodies" in run.stdout
+
+
 def test_with_its_extra_the_assistant_keeps_conversations_in_a_database(
     wheels: dict[str, Wheel], tmp_path: Path
 ) -> None:

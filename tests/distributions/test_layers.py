@@ -19,7 +19,8 @@ from wheels import ROOT
 
 PLUGINS = {"kafka": ("hooks", "connection"), "sql": ("hooks", "engine", "address")}
 PATHS = (
-    "core/src", "assistant/src", "plugins/kafka_broker/src", "plugins/sql_broker/src",
+    "core/src", "assistant/src", "monitor/src",
+    "plugins/kafka_broker/src", "plugins/sql_broker/src",
 )  # fmt: skip
 
 
@@ -33,13 +34,14 @@ def layers() -> list[str]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """Return a repository of empty modules: the core's rooms, two plugins, and the assistant."""
+    """Return a repository of empty modules: the core's rooms, two plugins, and the applications."""
     shutil.copyfile(ROOT / "layers.ini", tmp_path / "layers.ini")
     write_package(tmp_path / "core/src/event_brokers", *layers())
     write_package(tmp_path / "core/src/event_brokers/plugin", "tls")
     write_package(tmp_path / "core/src/event_brokers/cli", "output", "check")
     write_package(tmp_path / "core/src/event_brokers/testing", "conformance", "subject")
     write_package(tmp_path / "assistant/src/event_brokers_assistant", "run", "database", "tracker")
+    write_package(tmp_path / "monitor/src/event_brokers_monitor", "observer")
     for name, modules in PLUGINS.items():
         folder = tmp_path / f"plugins/{name}_broker/src/event_brokers_{name}"
         write_package(folder, *modules)
@@ -81,6 +83,7 @@ def check(repository: Path) -> subprocess.CompletedProcess[str]:
         ("event_brokers_kafka.hooks", "event_brokers.plugin.tls"),
         ("event_brokers_assistant.run", "event_brokers.cli.output"),
         ("event_brokers_assistant.database", "event_brokers_sql.engine"),
+        ("event_brokers_monitor.observer", "event_brokers.destinations"),
         ("event_brokers.testing.conformance", "pytest"),
     ],
 )
@@ -104,6 +107,10 @@ def test_what_points_down_may_be_imported(importer: str, imported: str, reposito
         ("event_brokers_kafka.hooks", "event_brokers_sql.engine"),
         ("event_brokers_kafka.hooks", "event_brokers_assistant"),
         ("event_brokers_assistant.run", "event_brokers.engine"),
+        ("event_brokers_assistant.run", "event_brokers.destinations"),
+        ("event_brokers_assistant.run", "event_brokers_monitor.observer"),
+        ("event_brokers_monitor.observer", "event_brokers_assistant.run"),
+        ("event_brokers_monitor.observer", "event_brokers.engine"),
         ("event_brokers_assistant.run", "event_brokers.cli.check"),
         ("event_brokers_assistant.database", "event_brokers_sql.address"),
         ("event_brokers_assistant.tracker", "event_brokers_sql.engine"),

@@ -13,13 +13,15 @@ pytestmark = pytest.mark.xdist_group("wheels")
 NEEDS = {
     "event-brokers": {"importlib-metadata", "msgspec", "pluggy", "PyYAML"},
     "event-brokers-assistant": {"event-brokers", "starlette", "uvicorn"},
+    "event-brokers-monitor": {"event-brokers", "starlette", "uvicorn"},
     "event-brokers-opentelemetry": {"event-brokers", "opentelemetry-sdk"},
 }
 
 
-def is_of_template(path: Path) -> bool:
-    """Return whether a file is one that `event-brokers plugins new` copies."""
-    return "plugin-template" in path.parts and path.is_file() and "__pycache__" not in path.parts
+def is_copied(path: Path) -> bool:
+    """Return whether a file is one that `plugins new` copies, or that the live page is made of."""
+    folders = {"plugin-template", "files"} & set(path.parts)
+    return bool(folders) and path.is_file() and "__pycache__" not in path.parts
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -29,7 +31,7 @@ def test_a_wheel_holds_the_package_and_nothing_else(name: str, wheels: dict[str,
     package = {
         path.relative_to(source).as_posix()
         for path in source.rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed" or is_of_template(path)
+        if path.suffix == ".py" or path.name == "py.typed" or is_copied(path)
     }
     assert any(path.endswith("/py.typed") for path in package)
     metadata = {"METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"}
@@ -52,7 +54,7 @@ def test_a_wheel_says_what_it_is(name: str, wheels: dict[str, Wheel]) -> None:
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_what_is_needed_is_no_client_of_a_broker(name: str, wheels: dict[str, Wheel]) -> None:
-    """What pip installs without an extra with the core, the assistant and the integration."""
+    """Without an extra, of the core, the assistant, the live page and the integration."""
     assert wheels[name].needs() == NEEDS[name]
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -56,7 +57,7 @@ def test_the_demo_holds_a_conversation_and_shows_its_events(clone: Path) -> None
 
 
 def test_the_demo_can_leave_the_assistant_running(clone: Path) -> None:
-    """It says at which URL, and how to end it."""
+    """It says at which URL, where the live page is, and how to end it."""
     run = demo(clone, "--serve")
     assert run.returncode == 0
     server = psutil.Process(int(run.stdout.rsplit("kill ", 1)[1]))
@@ -68,6 +69,10 @@ def test_the_demo_can_leave_the_assistant_running(clone: Path) -> None:
             cwd=clone, check=True, capture_output=True, text=True,
         )  # fmt: skip
         assert "bot> Hello!" in again.stdout
+        page = re.search(r"The live page is at (http://\S+)", run.stdout)
+        assert page is not None
+        with urlopen(f"{page[1]}api/stream", timeout=20) as answered:
+            assert '"place":"type sql, dialect sqlite, db events.db' in answered.read().decode()
     finally:
         server.send_signal(signal.SIGTERM)
         wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)

@@ -26,6 +26,7 @@ DOCUMENTS = sorted(
         "README.md",
         "assistant/README.md",
         "core/README.md",
+        "monitor/README.md",
         "plugins/*/README.md",
         "integrations/*/README.md",
         "examples/*/README.md",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -34,8 +36,9 @@ _PAGE = """<!doctype html>
 <li><a href="/metrics">/metrics</a> shows the same to Prometheus</li>
 <li><a href="/healthz">/healthz</a> shows whether events are accepted</li>
 <li><a href="/openapi.json">/openapi.json</a> describes all of it</li>
-</ul>
+{pages}</ul>
 """
+_LINK = '<li><a href="/{name}/">/{name}</a> is a page that shows more of it</li>\n'
 
 
 class Endpoints:
@@ -44,16 +47,19 @@ class Endpoints:
     Parameters:
         assistant: answers.
         body_bytes: the most that a body may have.
+        pages: the names of those that are mounted beside it.
     """
 
-    def __init__(self, assistant: Assistant, body_bytes: int) -> None:
+    def __init__(self, assistant: Assistant, body_bytes: int, pages: Sequence[str] = ()) -> None:
         self._agent = assistant.agent
         self._broker = assistant.broker
         self._body_bytes = body_bytes
+        links = "".join(_LINK.format(name=escape(name)) for name in pages)
+        self._page = _PAGE.format(version=VERSION, pages=links)
 
     async def page(self, _request: Request) -> Response:
         """Say what this is."""
-        return HTMLResponse(_PAGE.format(version=VERSION))
+        return HTMLResponse(self._page)
 
     async def channel_health(self, _request: Request) -> Response:
         """Say that the REST channel is there, as Rasa does."""

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import click
 
-from event_brokers.cli.arguments import endpoints_option, takes_output
-from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.arguments import auth_token_option, endpoints_option, takes_output
 from event_brokers.cli.output import Output
 from event_brokers_assistant.access import BODY_BYTES, Access
 from event_brokers_assistant.arguments import model_option, timeout_option
-
-_TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
-
-
-def _token(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
-    # click takes a variable that is empty for one that is not set, and would let everybody in
-    token = os.environ.get(_TOKEN) if given is None else given
-    if token is not None and not token.strip():
-        raise CommandFailed(
-            f"--auth-token: is empty; give a token, or unset {_TOKEN}", ExitCode.EX_USAGE
-        )
-    return token
 
 
 @click.command("run")
@@ -33,9 +19,7 @@ def _token(_context: click.Context, _option: click.Parameter, given: str | None)
               metavar="PORT", help="Where to listen; 0 takes a free one.")  # fmt: skip
 @click.option("-i", "--interface", default="127.0.0.1", show_default=True, metavar="ADDRESS",
               help="Which address to listen at; 0.0.0.0 is all of this machine.")  # fmt: skip
-@click.option("--auth-token", callback=_token, metavar="TOKEN",
-              help="What the API wants as ?token=; as in Rasa, the webhook wants none. "
-              "EVENT_BROKERS_AUTH_TOKEN keeps it out of the list of processes.")  # fmt: skip
+@auth_token_option("What the API wants as ?token=; as in Rasa, the webhook wants none.")
 @click.option("--cors", multiple=True, metavar="ORIGIN",
               help="Origin of web pages that may call the API; * is any.")  # fmt: skip
 @click.option("--body-limit", type=click.IntRange(min=1), default=BODY_BYTES, show_default=True,

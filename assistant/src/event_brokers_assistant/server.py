@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from functools import wraps
 from http import HTTPStatus
 
@@ -16,9 +21,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
-from event_brokers_assistant import failures, openapi
+from event_brokers_assistant import failures, openapi, pages
 from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
 from event_brokers_assistant.errors import TrackerStoreError
@@ -37,8 +42,13 @@ def application(assistant: Assistant, access: Access) -> Starlette:
         assistant: answers; stays open when the application ends.
         access: who may call what.
     """
+    mounted = pages.installed(access.token)
+    endpoints = Endpoints(assistant, access.body_bytes, sorted(mounted))
     return Starlette(
-        routes=_routes(Endpoints(assistant, access.body_bytes), access.token),
+        routes=[
+            *_routes(endpoints, access.token),
+            *(Mount(f"/{name}", app=page) for name, page in mounted.items()),
+        ],
         middleware=[
             Middleware(
                 CORSMiddleware,
@@ -48,7 +58,7 @@ def application(assistant: Assistant, access: Access) -> Starlette:
             )
         ],
         exception_handlers=failures.HANDLERS,
-        lifespan=_streaming(assistant.agent.tracker_store),
+        lifespan=_living(assistant.agent.tracker_store, mounted.values()),
     )
 
 
@@ -104,13 +114,23 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _streaming(store: TrackerStore) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
-    """Return what streams again and again, while the server lives, what could not be streamed."""
+def _living(
+    store: TrackerStore, mounted: Iterable[Starlette]
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Return what lives as long as the server.
+
+    Parameters:
+        store: what could not be streamed is streamed again and again.
+        mounted: other applications, whose own life nobody else begins.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         streaming = asyncio.create_task(_stream_due(store))
-        yield
+        async with AsyncExitStack() as stack:
+            for page in mounted:
+                await stack.enter_async_context(page.router.lifespan_context(page))
+            yield
         streaming.cancel()
         with suppress(asyncio.CancelledError):
             await streaming

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from event_brokers.cli import listening
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import StopSignals
-from event_brokers_assistant import listening, session
+from event_brokers_assistant import http_server, session
 from event_brokers_assistant.access import Access
 from event_brokers_assistant.connections import Connections
 from event_brokers_assistant.server import application
@@ -48,7 +49,7 @@ def serve(output: Output, asked: Asked) -> int:
         ConfigurationError: the file cannot be used.
         CommandFailed: it cannot listen, or the assistant cannot be opened.
     """
-    limit = listening.connection_limit(asked.max_connections)
+    limit = http_server.connection_limit(asked.max_connections)
     connections = Connections(limit, asked.request_timeout)
     token = asked.access.token
     with StopSignals() as signals, listening.listen(asked.interface, asked.port) as listener:
@@ -64,7 +65,7 @@ def serve(output: Output, asked: Asked) -> int:
         announce(f"conversations are kept {assistant.store_name}")
         announce(f"listening at {listening.url(listener)}")
         try:
-            listening.serve(application(assistant, asked.access), listener, connections, signals)
+            http_server.serve(application(assistant, asked.access), listener, connections, signals)
         finally:
             code = session.end(output, assistant, asked.timeout)
     return code

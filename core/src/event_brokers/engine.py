@@ -147,6 +147,19 @@ class Engine:
             queue.close()
         return letters
 
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        """Return a pending event or a dead letter; None where neither is kept under this id."""
+        return self._use().queue.find(event_id)
+
+    def latest(self, limit: int) -> list[Event]:
+        """Return the last of the pending events, the latest first."""
+        return self._use().queue.latest(limit)
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made of."""
+        return self._settings
+
     def look_after(self) -> None:
         """Mend a delivery that hangs or has died."""
         self._publish_times.count()

@@ -8,10 +8,8 @@ import msgspec
 
 from event_brokers import metric_table
 from event_brokers.consumer import RECEIVED
-from event_brokers.engine import ENGINES
-from event_brokers.errors import ConfigurationError, SpoolError
-from event_brokers.living import numbered
-from event_brokers.look import Look, folder_of, look_from_outside
+from event_brokers.destinations import destinations
+from event_brokers.look import Look
 from event_brokers.measurements import KINDS, Distribution, Measured
 from event_brokers.settings import Settings
 from event_brokers.status import Status
@@ -38,7 +36,7 @@ def samples(spools: Iterable[Settings] = ()) -> Iterator[Sample]:
         spools: sections that name a spool.
     """
     shown = set[str]()
-    for look in _looks(spools):
+    for look in (each.look for each in destinations(spools)):
         if look.spool is None or look.spool not in shown:
             yield from _of_queue(look)
         if look.spool is not None:
@@ -48,25 +46,6 @@ def samples(spools: Iterable[Settings] = ()) -> Iterator[Sample]:
     for received in RECEIVED.all():
         labels = received.type, received.name, received.group or ""
         yield Sample(metric_table.RECEIVED, labels, received.events)
-
-
-def _looks(spools: Iterable[Settings]) -> Iterator[Look]:
-    own = [look for engine in ENGINES.all() if (look := engine.look()) is not None]
-    yield from own
-    known, names = {look.spool for look in own}, {look.name for look in own}
-    for settings in spools:
-        if folder_of(settings) not in known:
-            look = _seen_from_outside(settings)
-            name = next(name for name in numbered(look.name) if name not in names)
-            names.add(name)
-            yield msgspec.structs.replace(look, name=name)
-
-
-def _seen_from_outside(settings: Settings) -> Look:
-    try:
-        return look_from_outside(settings)
-    except (ConfigurationError, SpoolError):  # shown as `spool_readable` 0
-        return Look(settings.plugin.type, settings.plugin.type, folder_of(settings), None)
 
 
 def _of_queue(look: Look) -> Iterator[Sample]:

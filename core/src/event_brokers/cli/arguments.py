@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output
+
+_TOKEN = "EVENT_BROKERS_AUTH_TOKEN"
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,6 +59,26 @@ answer_timeout_option = click.option(
     metavar="SECONDS",
     help="How long the broker may take to answer.",
 )
+
+
+def auth_token_option(what_for: str) -> Callable[[_Command], _Command]:
+    """Return the option `--auth-token` of a command that serves HTTP.
+
+    Parameters:
+        what_for: what whoever asks has to do with the token, a sentence.
+    """
+    rest = f"{_TOKEN} keeps it out of the list of processes."
+    return click.option("--auth-token", callback=_token, metavar="TOKEN", help=f"{what_for} {rest}")
+
+
+def _token(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    # click takes a variable that is empty for one that is not set, and would let everybody in
+    token = os.environ.get(_TOKEN) if given is None else given
+    if token is not None and not token.strip():
+        raise CommandFailed(
+            f"--auth-token: is empty; give a token, or unset {_TOKEN}", ExitCode.EX_USAGE
+        )
+    return token
 
 
 pass_output = click.make_pass_decorator(Output, ensure=True)

@@ -115,6 +115,20 @@ class MemoryQueue:
     def dead_letters(self) -> list[DeadLetter]:
         return self._dead_letters.kept()
 
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        entry = self._pending.get(event_id)
+        if entry is not None:
+            return entry[0]
+        kept = (each for each in self.dead_letters() if each.event.id == event_id)
+        return next(kept, None)
+
+    def latest(self, limit: int) -> list[Event]:
+        while True:
+            try:
+                return [event for event, _ in list(islice(reversed(self._pending.values()), limit))]
+            except RuntimeError:
+                continue  # as below
+
     def size(self) -> int:
         return self._bytes
 

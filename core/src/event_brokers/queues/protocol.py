@@ -1,10 +1,10 @@
 """What a queue does: events wait in it, in order, until the broker has confirmed them.
 
-The threads that call `append`, `seal`, `counts`, `dead_letters`, `size`, `wait_until_left` and
-`close` belong to the application: a signal handler, a cancellation or a destructor can strike at
-any line, raise there, or call any of these again. So they hold no lock and no transaction that
-others need, and wait on nothing that an interrupted call could have left behind. All the other
-methods are called on the delivery thread alone, which no signal interrupts.
+The threads that call `append`, `seal`, `counts`, `dead_letters`, `find`, `latest`, `size`,
+`wait_until_left` and `close` belong to the application: a signal handler, a cancellation or a
+destructor can strike at any line, raise there, or call any of these again. So they hold no lock and
+no transaction that others need, and wait on nothing that an interrupted call could have left
+behind. All the other methods are called on the delivery thread alone, which no signal interrupts.
 """
 
 from __future__ import annotations
@@ -116,6 +116,16 @@ class Queue(Protocol):
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters that are kept, oldest first."""
+
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        """Return a pending event or a dead letter; None where neither is kept under this id."""
+
+    def latest(self, limit: int) -> list[Event]:
+        """Return the last of the pending events, the latest first.
+
+        Parameters:
+            limit: how many at most.
+        """
 
     def size(self) -> int:
         """Return the bytes that it takes, in memory or on disk."""

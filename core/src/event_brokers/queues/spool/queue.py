@@ -202,8 +202,10 @@ class Spool:
         )
 
     def find(self, event_id: str) -> Event | DeadLetter | None:
-        """Return a pending event or a dead letter; None where the id is unknown."""
         return self._file.read(lambda connection: tables.find(connection, event_id))
+
+    def latest(self, limit: int) -> list[Event]:
+        return self._file.read(lambda connection: tables.latest(connection, limit))
 
     def size(self) -> int:
         return self._file.bytes_on_disk()

@@ -215,6 +215,12 @@ def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
         yield letter_of(cells)
 
 
+def latest(connection: sqlite3.Connection, limit: int) -> list[Event]:
+    """Return the last events, the latest first."""
+    select = f"SELECT {EVENT} FROM events ORDER BY seq DESC LIMIT ?"
+    return [event_of(cells) for cells in connection.execute(select, (limit,))]
+
+
 def find(connection: sqlite3.Connection, event_id: str) -> Event | DeadLetter | None:
     """Return a pending event or a dead letter; None where the id is unknown."""
     select = f"SELECT {EVENT} FROM events WHERE event_id = ?"

@@ -1,8 +1,7 @@
-"""Where the HTTP server listens, and how many connections it takes there."""
+"""The HTTP server: how many connections it takes, and until when it serves."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -11,52 +10,13 @@ from typing import Any, cast
 import uvicorn
 
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
+from event_brokers.cli.listening import WAITING
 from event_brokers.cli.stop_signals import StopSignals
 from event_brokers_assistant.connections import Connection, Connections
 
 _FINISH_SECONDS = 30  # that conversations have for their answers when the server ends
-_WAITING = 2048  # connections that the system keeps for us
 _AT_ONCE = 8  # of them that are accepted before the limit is looked at
 _MOST = 1000
-
-
-def listen(interface: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Parameters:
-        interface: an address of this machine; 0.0.0.0 or :: for all of them.
-        port: 0 takes a free one.
-
-    Raises:
-        CommandFailed: the address or the port cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-    # asyncio turns off the delay of small packets only where the protocol was named
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((interface, port))
-        listener.listen(_WAITING)
-    except OSError as error:
-        listener.close()
-        reason = (error.strerror or str(error)).lower()
-        raise CommandFailed(
-            f"--port: cannot listen at {interface}, port {port}: {reason}; name another",
-            ExitCode.EX_UNAVAILABLE,
-        ) from error
-    return listener
-
-
-def url(listener: socket.socket) -> str:
-    """Return the URL of a server that listens there."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(listener: socket.socket) -> bool:
-    """Return whether only programs of this machine can connect."""
-    address = ipaddress.ip_address(listener.getsockname()[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def connection_limit(wanted: int | None) -> int:
@@ -126,6 +86,6 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for each in sockets or ():
-            each.listen(_WAITING)  # asyncio has made it as short as what it accepts at once
+            each.listen(WAITING)  # asyncio has made it as short as what it accepts at once
         if self._signals.received is not None:
             self.should_exit = True  # from here on the server notes signals itself

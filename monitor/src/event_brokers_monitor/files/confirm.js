@@ -1,0 +1,14 @@
+// Asks before something is changed that cannot be undone by a click.
+
+import { byId, setText } from "./elements.js";
+
+export function confirmed(question, yes) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-question"), question);
+  setText(byId("confirm-yes"), yes);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

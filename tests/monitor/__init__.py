@@ -1,0 +1,1 @@
+"""The live page, looked at with a real browser."""
