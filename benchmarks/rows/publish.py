@@ -1,8 +1,10 @@
 """What a call of `publish` takes, with the broker healthy, busy and away."""
 
-from benchmarks.row import OURS, Goal, Length, Row, Way
+from benchmarks.row import OURS, RATE, Goal, Length, Row, Way
 
 _BUSY = f"{OURS}, while PostgreSQL takes 10,000 a second"
+_SCRAPED = f"{OURS}, scraped every second"
+_TRACED = f"{OURS}, instrumented, without an SDK"
 
 _OUTAGES = [
     Row(
@@ -34,6 +36,20 @@ ROWS = (
         (Goal("p99 us", "at most", 100), Goal("p99 us", "at most", 100, way=_BUSY)),
         Length(100_000, 5, 2_000),
         Length(20_000, 3, 2_000),
+        "calls",
+    ),
+    Row(
+        "publish",
+        "publish() into memory, with metrics and traces",
+        "down",
+        (
+            Way(OURS, "benchmarks.ways.paced_publish"),
+            Way(_SCRAPED, "benchmarks.ways.paced_publish", {"watch": "scraped"}),
+            Way(_TRACED, "benchmarks.ways.paced_publish", {"watch": "instrumented"}),
+        ),
+        tuple(Goal(RATE, "at least", 0.97, way=way, beside=OURS) for way in (_SCRAPED, _TRACED)),
+        Length(90_000, 15, 2_000),
+        Length(20_000, 5, 2_000),
         "calls",
     ),
     *_OUTAGES,

@@ -10,6 +10,7 @@ from benchmarks.events import numbered
 from benchmarks.measuring import latency_curve, percentiles
 from benchmarks.row import RATE
 from benchmarks.task import Figures, Task
+from benchmarks.ways import watching
 
 _FLUSH_SECONDS = 300
 
@@ -17,8 +18,10 @@ _FLUSH_SECONDS = 300
 def run(task: Task) -> Figures:
     """Measure each call.
 
-    Settings: `rate`, calls a second; without it they follow one another at once.
+    Settings: `rate`, calls a second; without it they follow one another at once. `watch`, what is
+    on meanwhile: "scraped" or "instrumented".
     """
+    watching.begin(task.settings.get("watch"))
     broker = event_brokers.connect(task.section_with_delivery())
     is_down = task.section["type"] == "down"
     for event in numbered(0, task.warm_up):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -269,6 +269,39 @@ def test_an_instrumentation_that_fails_harms_nobody(caplog: pytest.LogCaptureFix
     assert len(memory.arrived) == 5
     told = [each.getMessage() for each in caplog.records if "instrumentation" in each.getMessage()]
     assert told == ["instrumentation: failed: ValueError"]
+
+
+class OutOfTime(Exception):
+    """What the application did has taken too long."""
+
+
+class Interrupted:
+    """An instrumentation amid which a signal comes."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Be struck by a signal."""
+        signal.raise_signal(signal.SIGUSR1)
+        return {}
+
+    def begin(self, _type_name: str, _events: Sequence[Any]) -> Any:
+        """Note nothing."""
+        return lambda _error: None
+
+
+def test_a_time_limit_that_strikes_an_instrumentation_is_the_callers() -> None:
+    """What a signal handler raises there is no failure of the instrumentation."""
+
+    def time_is_up(_number: int, _frame: Any) -> None:
+        raise OutOfTime
+
+    interrupted, before = Interrupted(), signal.signal(signal.SIGUSR1, time_is_up)
+    instrumentation.install(interrupted)
+    try:
+        with MemoryBroker().start() as broker, pytest.raises(OutOfTime):
+            broker.publish({"n": 1})
+    finally:
+        instrumentation.remove(interrupted)
+        signal.signal(signal.SIGUSR1, before)
 
 
 class Adding:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from event_brokers.log import logger
+from event_brokers.signal_handlers import is_from_signal_handler
 
 _Found = TypeVar("_Found")
 _End = Callable[[BaseException | None], None]
@@ -67,8 +68,11 @@ def with_context(given: _Headers, check: Callable[[Mapping[str, str]], _Headers]
     headers = given
     for each in installed:
         try:
-            headers = check(_joined(each.headers(), headers))
-        except Exception as error:  # noqa: BLE001 - events go on without it
+            if added := each.headers():
+                headers = check(_joined(added, headers))
+        except Exception as error:
+            if is_from_signal_handler(error):
+                raise  # it is the application's own, such as a time limit
             _note(error)
     return headers
 
@@ -108,8 +112,6 @@ def _guarded(call: Callable[[], _Found]) -> _Found | None:
 
 def _joined(added: Mapping[str, str], headers: _Headers) -> Mapping[str, str]:
     """Return what is added beside the headers: no name twice, in whatever case, and one trace."""
-    if not added:
-        return headers
     taken = {name.casefold() for name in headers}
     if taken & _OF_TRACE:
         taken |= _OF_TRACE
