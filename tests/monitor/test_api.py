@@ -135,8 +135,36 @@ def test_one_a_group_or_all_are_retried_and_dropped(watched: Watched) -> None:
     wait_until(lambda: watched.memory.ids() == ids[:2])
     assert watched.tell("dead-letters/retry", all=True) == {"retried": 2}
     wait_until(lambda: watched.broker.status().delivered == 4)
-    assert watched.ask("dead-letters") == {"groups": [], "others": 0}
+    assert watched.ask("dead-letters") == {"groups": [], "others": 0, "until": None}
     assert watched.broker.status().accepted == 4
+
+
+@pytest.mark.parametrize("chosen", [{"all": True}, {"reason": "a"}])
+def test_what_came_after_the_question_stays(chosen: dict[str, Any], watched: Watched) -> None:
+    """Whoever was asked about three dead letters has not agreed to the fourth."""
+    ids = watched.bury("a", "a", "a")
+    found = watched.ask("dead-letters")
+    until = found["until"] if "all" in chosen else found["groups"][0]["until"]
+    (later,) = watched.bury("a")
+    assert watched.tell("dead-letters/drop", **chosen, until=until) == {"dropped": 3}
+    assert watched.ask("whereabouts", id=later)["where"] == "dead letter"
+    assert watched.ask("whereabouts", id=ids[0])["where"] == "left"
+
+
+@pytest.mark.parametrize("path", ["retry", "drop"])
+def test_dead_letters_that_are_not_those_of_the_question_stay(path: str, watched: Watched) -> None:
+    """The last one of the question is gone, or was buried anew behind others since."""
+    watched.bury("a", "b")
+    until = watched.ask("dead-letters")["until"]
+    watched.tell("dead-letters/drop", ids=[until["id"]])
+    body = {"destination": "memory", "all": True, "until": until}
+    answered = watched.client.post(f"/api/dead-letters/{path}", json=body)
+    assert answered.status_code == 409
+    assert "are no longer those" in answered.json()["error"]
+    other = watched.ask("dead-letters")["until"]
+    moved = {**body, "until": {**other, "time": other["time"] - 1}}
+    assert watched.client.post(f"/api/dead-letters/{path}", json=moved).status_code == 409
+    assert watched.broker.status().dead_letters == 1
 
 
 def test_dropping_never_takes_an_event_that_waits(watched: Watched) -> None:
@@ -153,7 +181,9 @@ def test_dropping_never_takes_an_event_that_waits(watched: Watched) -> None:
     "body",
     [
         {}, {"ids": ["a"], "all": True}, {"reason": "a", "ids": []}, {"all": False},
-        {"ids": "a"}, {"reason": 1}, {"everything": True}, {"destination": None, "all": True},
+        {"ids": "a"}, {"reason": 1}, {"all": True, "until": "a"},
+        {"ids": ["a"], "until": {"id": "a", "time": 1.0}},
+        {"everything": True}, {"destination": None, "all": True},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["retry", "drop"])
@@ -183,7 +213,7 @@ def test_a_failure_is_a_sentence_and_no_secret(tmp_path: Path, alone: None) -> N
             assert answered.status_code == status, answered.text
             assert why in answered.json()["error"]
         found = client.get("/api/dead-letters?destination=sql").json()
-        assert found == {"groups": [], "others": 0}
+        assert found == {"groups": [], "others": 0, "until": None}
     assert not (tmp_path / "none").exists()
 
 

@@ -16,7 +16,7 @@ from event_brokers import DeadLetter, Event, EventBrokersError, InvalidEvent
 from event_brokers.destinations import Destination
 from event_brokers.secret import mask
 from event_brokers_monitor import conversations, dead_letters, streams
-from event_brokers_monitor.dead_letters import Chosen
+from event_brokers_monitor.dead_letters import Changed, Chosen
 from event_brokers_monitor.observer import Observer
 from event_brokers_monitor.own_threads import OwnThreads
 from event_brokers_monitor.passing import Watches
@@ -139,6 +139,11 @@ class Endpoints:
             raise _gone()
         try:
             return act(destination)
+        except Changed as error:
+            raise HTTPException(
+                HTTPStatus.CONFLICT,
+                "the dead letters are no longer those that were asked about; look again",
+            ) from error
         except EventBrokersError as error:
             text = mask(str(error), destination.settings.secrets())
             raise HTTPException(HTTPStatus.CONFLICT, text) from error

@@ -77,7 +77,10 @@ function show() {
   showChoice();
   showConsumers();
   const chosen = sight.destinations.find((each) => each.name === byId("chosen").value);
-  if (chosen === undefined) return;
+  if (chosen === undefined) {
+    letters.gone();
+    return;
+  }
   for (const each of followers) each.choose(chosen.name);
   letters.update(chosen);
   showNow(chosen);
