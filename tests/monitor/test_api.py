@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from asked_from import asked_from
 from event_brokers import ConfigurationError, EventBroker, RejectedEvents
 from event_brokers.delays import Delays
 from event_brokers.testing import MemoryBroker
-from event_brokers_monitor import application
+from event_brokers_monitor import application, observer, streams
 from waiting import wait_until
 
 SECRET = "a-very-secret-password"
@@ -102,6 +105,46 @@ def test_a_stream_tells_the_history_first_and_goes_on_where_it_ended(watched: Wa
     second = told(watched.client, "/api/stream", first[-1][1])
     assert second[1][2]["time"] > first[-1][2]["time"]
     assert len(second[0][2]["memory"]) <= 2
+
+
+def test_a_clock_that_is_put_back_silences_no_stream(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one tells what is seen from now on, and the history anew."""
+    monkeypatch.setattr(streams, "STREAM_SECONDS", 1.5)
+    with watched.client as client:
+        first = told(client, "/api/stream")
+        monkeypatch.setattr(observer, "time", SimpleNamespace(time=lambda: time.time() - 3600))
+        second = told(client, "/api/stream", first[-1][1])
+        third = told(client, "/api/stream", second[-1][1])
+    assert third[1][2]["time"] < first[-1][2]["time"] - 3000
+    assert third[1][2]["number"] > second[-1][2]["number"] > first[-1][2]["number"]
+    assert second[-1][2]["destinations"][0]["name"] == "memory"
+
+
+def test_a_look_that_hangs_does_not_keep_a_stream_open(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is asked to end waits for every stream; the page says how old it is."""
+    monkeypatch.setattr(streams, "STREAM_SECONDS", 0.5)
+    asked, release, returned = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(_spools: Any) -> Iterator[Any]:
+        asked.set()
+        release.wait(60)
+        returned.set()
+        yield from ()
+
+    with watched.client as client:
+        first = told(client, "/api/stream")
+        monkeypatch.setattr(observer, "destinations", hang)
+        wait_until(asked.is_set)
+        known = first[-1][1]
+        while following := told(client, "/api/stream", known):
+            known = following[-1][1]
+        assert told(client, "/api/stream")[-1][0] == "sight"  # the latest that there is
+        assert not returned.is_set()
+        release.set()
 
 
 def test_dead_letters_are_grouped_counted_and_shown_without_bodies(watched: Watched) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -53,20 +52,14 @@ class Endpoints:
 
     async def stream(self, request: Request) -> Response:
         """Tell what is seen of every destination, once a second."""
-        await self._threads.do(self._watches.end_idle)
-        since = streams.last_told(request) or 0.0
-        return self._streamed(
-            streams.sights(self._observer, since if math.isfinite(since) else 0.0)
-        )
+        return self._streamed(streams.sights(self._observer, streams.last_told(request)))
 
     async def passing(self, request: Request) -> Response:
         """Tell of events as they pass."""
         watch = await self._threads.do(self._watches.of, _given(request, "destination"))
         if watch is None:
             raise _gone()
-        told = streams.last_told(request)
-        after = None if told is None or not math.isfinite(told) else int(told)
-        return self._streamed(streams.passing(watch, after))
+        return self._streamed(streams.passing(watch, streams.last_told(request)))
 
     async def dead_letters(self, request: Request) -> Response:
         """Show the dead letters, grouped by the reason."""

@@ -10,7 +10,7 @@ import { bytes, count, duration, rate, whole } from "./wording.js";
 
 const PIECES = 720;
 const LATE = 4000; // milliseconds without a word, after which the page says so
-const DRAWN_EVERY = 5; // seconds
+const DRAWN_EVERY = 5000; // milliseconds
 const [ACCEPTED, DELIVERED, OLDEST, LATENCY, SLOW] = [1, 2, 4, 5, 6];
 const STATES = {
   connected: "Connected", connecting: "Connecting", retrying: "Not connected", halted: "Halted",
@@ -33,7 +33,7 @@ const letters = new DeadLetters();
 const followers = [new Passing(), new Conversations(), new Publish()];
 let sight = { time: 0, destinations: [], consumers: [] };
 let heard = performance.now();
-let drawn = 0;
+let drawn = -Infinity; // when the charts were, on the clock of the page
 let announced = "";
 
 function listen() {
@@ -42,7 +42,7 @@ function listen() {
     for (const [name, pieces] of Object.entries(JSON.parse(message.data))) {
       pieces.forEach((piece) => note(name, piece));
     }
-    drawn = 0;
+    drawn = -Infinity;
   });
   source.addEventListener("sight", (message) => {
     heard = performance.now();
@@ -85,7 +85,7 @@ function show() {
   letters.update(chosen);
   showNow(chosen);
   showRoom(chosen);
-  if (sight.time - drawn >= DRAWN_EVERY) showCharts(chosen);
+  if (performance.now() - drawn >= DRAWN_EVERY) showCharts(chosen);
 }
 
 function showConnection() {
@@ -122,7 +122,7 @@ function showChoice() {
     const before = select.value;
     select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
     if (names.includes(before)) select.value = before;
-    drawn = 0;
+    drawn = -Infinity;
   }
   byId("choice").hidden = names.length < 2;
 }
@@ -192,7 +192,7 @@ function showRoom(chosen) {
 }
 
 function showCharts(chosen) {
-  drawn = sight.time;
+  drawn = performance.now();
   const pieces = history.get(chosen.name) ?? [];
   charts.rates.draw(pieces, sight.time, "Nothing is known yet.");
   charts.oldest.draw(pieces, sight.time, "Nothing is known yet.");
@@ -216,7 +216,7 @@ function showConsumers() {
 }
 
 byId("chosen").addEventListener("change", () => {
-  drawn = 0;
+  drawn = -Infinity;
   show();
 });
 setInterval(showConnection, 1000);
