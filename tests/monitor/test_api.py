@@ -260,6 +260,25 @@ def test_a_failure_is_a_sentence_and_no_secret(tmp_path: Path, alone: None) -> N
     assert not (tmp_path / "none").exists()
 
 
+def test_a_section_without_a_spool_is_refused() -> None:
+    """Nothing of it can be seen from here: neither that nothing waits nor that nobody delivers."""
+    with pytest.raises(ConfigurationError, match=r"^event_broker\.delivery\.spool: events wait in"):
+        application([{"type": "sql", "db": "a.db"}])
+
+
+def test_where_latency_is_measured_the_page_says_so(tmp_path: Path, alone: None) -> None:  # noqa: ARG001
+    """Of several brokers over one spool the first one delivers: of the other it is not known."""
+    memory, other = MemoryBroker(QUICK), MemoryBroker(QUICK)
+    spool = str(tmp_path / "spool")
+    with memory.start(spool=spool) as delivering:
+        delivering.publish({"event": "user"})
+        delivering.flush(10)
+        with other.start(spool=spool), MemoryBroker().start(), asked_from(application()) as client:
+            shown = told(client, "/api/stream")[-1][2]["destinations"]
+    found = {each["name"]: each["delivers_here"] for each in shown}
+    assert found == {"memory": True, "memory-2": False, "memory-3": True}
+
+
 def test_an_error_with_a_secret_is_shown_without_it(alone: None) -> None:  # noqa: ARG001
     """A broker's sentence can say what it was given."""
     memory = MemoryBroker(QUICK)

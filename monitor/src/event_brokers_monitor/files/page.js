@@ -196,7 +196,7 @@ function showCharts(chosen) {
   const pieces = history.get(chosen.name) ?? [];
   charts.rates.draw(pieces, sight.time, "Nothing is known yet.");
   charts.oldest.draw(pieces, sight.time, "Nothing is known yet.");
-  charts.latency.draw(pieces, sight.time, chosen.is_here
+  charts.latency.draw(pieces, sight.time, chosen.delivers_here
     ? "No event was confirmed in the last hour."
     : "Not known here: the process that delivers measures it, and shows it in its own page and metrics.");
 }
