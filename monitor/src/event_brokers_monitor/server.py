@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from event_brokers import endpoints
+from event_brokers import ConfigurationError, endpoints
 from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import LOGIN, Access, Guard, refused
 from event_brokers_monitor.endpoints import Endpoints, bounded_body
@@ -57,7 +57,7 @@ def application(
         show_bodies: whether bodies of events are shown, which are conversations.
 
     Raises:
-        ConfigurationError: a section cannot be used.
+        ConfigurationError: a section cannot be used, or names no spool.
     """
     return page_over([endpoints.read(each) for each in spools], access or Access(), show_bodies)
 
@@ -69,7 +69,12 @@ def page_over(spools: Sequence[Settings], access: Access, shows_bodies: bool) ->
         spools: sections that name a spool.
         access: who may see it.
         shows_bodies: whether bodies of events are shown.
+
+    Raises:
+        ConfigurationError: a section names no spool.
     """
+    for each in spools:
+        _look_for_spool(each)
     threads = OwnThreads()
     observer = Observer(spools, threads)
     watches = Watches(observer.find, shows_bodies)
@@ -89,6 +94,15 @@ def page(token: str | None) -> Starlette:
         token: that this server wants; None for none.
     """
     return application(access=Access(token))
+
+
+def _look_for_spool(settings: Settings) -> None:
+    if settings.delivery.spool is None:
+        raise ConfigurationError(
+            "event_broker.delivery.spool: events wait in memory, which no other process can see; "
+            "name a folder to keep them in, or mount event_brokers_monitor.application() in the "
+            "process that publishes"
+        )
 
 
 def _api(paths: Endpoints) -> list[Route]:
@@ -156,9 +170,7 @@ async def _in_words(_request: Request, error: Exception) -> Response:
 
 
 @asynccontextmanager
-async def _lifespan(
-    observer: Observer, watches: Watches, _app: Starlette
-) -> AsyncIterator[None]:
+async def _lifespan(observer: Observer, watches: Watches, _app: Starlette) -> AsyncIterator[None]:
     observer.start()
     try:
         yield
