@@ -14,6 +14,7 @@ import event_brokers
 from command import Commands
 from event_brokers import ConfigurationError, EventBroker, RejectedEvents
 from event_brokers.delays import Delays
+from event_brokers.destinations import destinations
 from event_brokers.testing import MemoryBroker
 from event_brokers_monitor import Access
 from monitor.seeing import until_seen
@@ -153,6 +154,26 @@ def test_what_comes_behind_the_question_is_not_dropped_with_it(
         page.locator("#confirm-yes").click()
         expect(page.locator("#letters-summary")).to_contain_text("2 events dropped")
         assert broker.status().dead_letters == 1
+
+
+def test_a_question_that_others_have_answered_changes_nothing(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """Somebody else has retried the last one; the page says so, and shows what is left."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        page.goto(serve())
+        buried(memory, broker, {"too large": 3})
+        expect(page.locator("#letters-summary")).to_have_text("3 dead letters for 1 reason")
+        page.get_by_role("button", name="Drop all").click()
+        (destination,) = destinations()
+        with destination.dead_letters() as letters:
+            last = [letter.event.id for letter in letters][-1]
+        destination.retry([last])
+        expect(page.locator("#letters article")).to_contain_text("2 events")
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#letters-summary")).to_contain_text("no longer those")
+        assert broker.status().dead_letters == 2
 
 
 def test_a_question_goes_with_the_destination_that_it_is_about(

@@ -223,6 +223,7 @@ class Watches:
         """Return those that are not over, and forget the others."""
         for name, watch in list(self._running.items()):
             if watch.is_over:
+                watch.end()  # a stream that comes late must not let it go on beside the next one
                 del self._running[name]
         return self._running
 

@@ -180,6 +180,7 @@ export class DeadLetters {
       await this.look();
       setText(byId("letters-summary"), `${said}. ${byId("letters-summary").textContent}`);
     } catch (error) {
+      await this.look();
       setText(byId("letters-summary"), error.message);
     }
     byId("letters-title").scrollIntoView({ block: "nearest" });
