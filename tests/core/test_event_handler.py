@@ -21,7 +21,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_brokers import ConfigurationError
+from event_brokers import ConfigurationError, EventBroker
+from event_brokers.errors import SpoolError
+from event_brokers.hand_over import HandOver
 from event_brokers.logging import EventHandler
 from event_brokers.testing import MemoryBroker
 from kill_after import arrived_after_kill
@@ -372,3 +374,74 @@ def test_threads_log_beside_one_another() -> None:
     for index in range(8):
         mine = [each["text"] for each in published(memory) if each["sender_id"] == f"t{index}"]
         assert mine == [str(number) for number in range(50)]
+
+
+def test_an_exception_of_another_process_is_text_already() -> None:
+    """As `SocketHandler` sends it: the exception itself cannot travel."""
+    memory = MemoryBroker()
+    with memory.start() as broker, handled(EventHandler(broker)) as logger:
+        record = logging.makeLogRecord(
+            {
+                "msg": "failed",
+                "levelno": logging.ERROR,
+                "levelname": "ERROR",
+                "exc_info": None,
+                "exc_text": "ZeroDivisionError: division by zero",
+            }
+        )
+        logger.handle(record)
+        broker.flush(20)
+    assert published(memory)[0]["exception"] == "ZeroDivisionError: division by zero"
+
+
+def test_a_conversation_may_have_the_number_0() -> None:
+    """Only one that is not given is none."""
+    memory = MemoryBroker()
+    with memory.start() as broker, handled(EventHandler(broker)) as logger:
+        for sender_id in (0, "", None):
+            logger.info("x", extra={"sender_id": sender_id})
+        broker.flush(20)
+    assert [event.get("sender_id") for event in published(memory)] == ["0", None, None]
+
+
+def test_names_that_an_application_makes_up_forge_no_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are escaped, cut off, and remarked on a hundred times at most."""
+    memory = MemoryBroker()
+    with memory.start() as broker, handled(EventHandler(broker)) as logger:
+        for number in range(300):
+            logger.info("x", extra={f"{number}\nFORGED{'x' * 1000}": object()})
+        broker.flush(20)
+    lines = [line for line in caplog.messages if line.startswith("log records: ")]
+    assert len(lines) == 100
+    assert not any("\n" in line or len(line) > 300 for line in lines)
+
+
+def test_a_spool_that_cannot_be_read_fails_no_close(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of logging is no place to raise: the log says it."""
+    close = EventBroker.close
+
+    def close_and_fail(broker: EventBroker, timeout: float) -> None:
+        close(broker, timeout)
+        raise SpoolError("it cannot be read")
+
+    handler = EventHandler({"type": "sql", "db": str(tmp_path / "e.db")})
+    monkeypatch.setattr(EventBroker, "close", close_and_fail)
+    handler.close()
+    assert "log records: it cannot be read" in caplog.messages
+
+
+def test_a_child_counts_its_own_losses() -> None:
+    """What its parent has lost, it has not."""
+    memory = MemoryBroker()
+    with memory.start() as broker:
+        lost = HandOver(broker, "events")
+        lost.lose(ValueError())
+        child = os.fork()
+        if child == 0:
+            os._exit(lost.lost)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert lost.lost == 1

@@ -217,6 +217,17 @@ def test_a_closed_broker_costs_the_application_nothing(memory: MemoryBroker) -> 
     assert processor.lost == 1
 
 
+def test_what_waits_at_a_closed_broker_has_not_left(memory: MemoryBroker, tmp_path: Path) -> None:
+    """There is time, and nobody who uses it."""
+    memory.hang()
+    broker = memory.start(spool=str(tmp_path / "spool"))
+    processor = EventSpanProcessor(broker)
+    with providing(processor) as tracer:
+        tracer.start_span("waits").end()
+        broker.close(0.1)
+        assert not processor.force_flush(30_000)
+
+
 def test_spans_of_the_delivery_are_not_delivered(memory: MemoryBroker, broker: EventBroker) -> None:
     """Each would make the next one, for ever."""
     provider = TracerProvider(shutdown_on_exit=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ _OUR_PACKAGES = ("event_brokers.", "event_brokers_")
 # a signal handler may emit something while something is handed over; what is emitted deeper than
 # that is emitted because of it, and would never end
 _MOST_NESTED = 2
+_MOST_REMARKS = 100  # of different ones, which may name what an application has made up
 
 
 class HandOver:
@@ -31,13 +33,15 @@ class HandOver:
     def __init__(self, broker: EventBroker, what: str) -> None:
         self._broker = broker
         self._what = what
-        self._lost: dict[int, int] = {}  # by thread, each of which counts alone
-        self._remarks: dict[str, object] = {}
+        # by process, for a child knows its parent's, and by thread, each of which counts alone
+        self._lost: dict[tuple[int, int], int] = {}
+        self._remarks: dict[tuple[int, str], object] = {}
 
     @property
     def lost(self) -> int:
         """How many were not taken, in this process."""
-        return sum(list(self._lost.values()))
+        process = os.getpid()
+        return sum(lost for (where, _), lost in list(self._lost.items()) if where == process)
 
     def publish(self, event: Mapping[str, Any]) -> None:
         """Publish an event, durably where the broker has a spool; waits for no room and no broker.
@@ -58,8 +62,8 @@ class HandOver:
         Parameters:
             error: what was in the way.
         """
-        thread = threading.get_ident()
-        self._lost[thread] = self._lost.get(thread, 0) + 1
+        place = os.getpid(), threading.get_ident()
+        self._lost[place] = self._lost.get(place, 0) + 1
         # the text of another error may hold an event
         known = isinstance(error, EventBrokersError)
         reason = f"{type(error).__name__}: {error}" if known else type(error).__name__
@@ -75,7 +79,9 @@ class HandOver:
 
     def _remark(self, kind: str, sentence: str) -> None:
         mine = object()
-        if self._remarks.setdefault(kind, mine) is mine:
+        if len(self._remarks) < _MOST_REMARKS and (
+            self._remarks.setdefault((os.getpid(), kind), mine) is mine
+        ):
             logger.warning("%s: %s", self._what, sentence)
 
 

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from event_brokers.broker import EventBroker, connect
-from event_brokers.errors import InvalidEvent, UndeliveredEvents
+from event_brokers.errors import EventBrokersError, InvalidEvent
 from event_brokers.event import Event, without_lone_surrogates
 from event_brokers.hand_over import HandOver, is_own_work
 from event_brokers.log import logger
 from event_brokers.signal_handlers import is_from_signal_handler
+from event_brokers.wording import printable
 
 __all__ = ["EventHandler"]
 
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_LONGEST_NAME = 100  # that is shown of one; somebody's data may be used as names
 _FOR_THE_EVENT = frozenset({"sender_id", "event"})
 
 
@@ -96,13 +98,14 @@ class EventHandler(logging.Handler):
             return
         try:
             self._own.close(self._close_timeout)
-        except UndeliveredEvents as undelivered:
-            logger.error("log records: %s", undelivered)  # nobody could catch it at the end
+        except EventBrokersError as error:
+            logger.error("log records: %s", error)  # nobody could catch it at the end
 
     def _event(self, record: logging.LogRecord) -> dict[str, Any]:
         given = vars(record)
+        sender_id: Any = given.get("sender_id")
         event: dict[str, Any] = {
-            **({"sender_id": _text(given["sender_id"])} if given.get("sender_id") else {}),
+            **({} if sender_id in (None, "") else {"sender_id": _text(sender_id)}),
             "event": _text(given.get("event") or "log"),
             "timestamp": record.created,
             "level": _text(record.levelname),
@@ -111,6 +114,8 @@ class EventHandler(logging.Handler):
         }
         if record.exc_info:
             event["exception"] = _text(self._formatted(record.exc_info))
+        elif record.exc_text:  # of a record from another process
+            event["exception"] = _text(record.exc_text)
         if record.stack_info:
             event["stack"] = _text(record.stack_info)
         if metadata := self._metadata(given):
@@ -127,7 +132,8 @@ class EventHandler(logging.Handler):
             try:
                 Event.from_dict({name: given[name]})
             except InvalidEvent:
-                self._hand_over.remark(f"extra: what '{name}' holds has no JSON, and is left out")
+                shown = printable(name)[:_LONGEST_NAME]
+                self._hand_over.remark(f"extra: what '{shown}' holds has no JSON, and is left out")
             else:
                 metadata[name] = given[name]
         return metadata

@@ -62,8 +62,10 @@ class Publishing:
         except EventBrokersError as error:
             self._hand_over.remark(f"cannot tell what still waits: {error}")
             return False
-        # what waits though there was time has come later
-        return status.pending == 0 or time.monotonic() < deadline
+        if status.pending == 0:
+            return True
+        # what waits though there was time has come later; a closed broker delivers nothing more
+        return status.state != "closed" and time.monotonic() < deadline
 
     def shutdown(self) -> None:
         """Publish nothing more, and let the broker deliver for a while; the broker stays open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
@@ -28,7 +29,7 @@ def find_tls_problem(error: DBAPIError, url: URL, tls: Tls) -> str | None:
         tls: that was asked for.
     """
     if url.get_driver_name() == "psycopg":
-        return _shake_hands(url, tls)
+        return _shake_hands(url, tls, _wait_for_refusal)
     server = str(address_of(url))
     problem = tls.find_problem(error, server)
     if problem is None and getattr(error.orig, "args", ())[:1] == (_NO_TLS_NUMBER,):
@@ -44,10 +45,11 @@ def see_certificate(url: URL, tls: Tls) -> None:
         tls: with which it was.
     """
     if url.get_driver_name() == "psycopg":
-        _shake_hands(url, tls)  # what is wrong with it, the driver would have said
+        # what is wrong with it, the driver would have said
+        _shake_hands(url, tls, lambda _encrypted, _tls: None)
 
 
-def _shake_hands(url: URL, tls: Tls) -> str | None:
+def _shake_hands(url: URL, tls: Tls, listen: Callable[[ssl.SSLSocket, Tls], None]) -> str | None:
     """Do once more what libpq did, which says only that verification failed."""
     address = address_of(url)
     at = url.query.get("hostaddr", address.host)
@@ -62,7 +64,7 @@ def _shake_hands(url: URL, tls: Tls) -> str | None:
             if answer == _YES:
                 context = tls.make_context()
                 with context.wrap_socket(plain, server_hostname=address.host) as encrypted:
-                    _wait_for_refusal(encrypted, tls)
+                    listen(encrypted, tls)
     except ssl.SSLError as error:
         return tls.find_problem(error, str(address))
     except OSError:
