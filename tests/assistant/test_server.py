@@ -12,6 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import event_brokers
+from event_brokers import ConfigurationError
 from event_brokers_assistant import Agent, InMemoryTrackerStore, Message
 from event_brokers_assistant.access import Access
 from event_brokers_assistant.assembly import Assistant
@@ -62,6 +63,13 @@ def test_the_webhook_answers_as_rasas_rest_channel(client: TestClient) -> None:
     assert client.post(WEBHOOK, json={"message": "hi"}).json()[0]["recipient_id"] == "default"
     assert client.post(WEBHOOK, json={"sender": 5, "message": "x"}).json()[0]["recipient_id"] == "5"
     assert client.get("/webhooks/rest/").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("token", ["", "  "])
+def test_an_empty_token_is_refused(token: str) -> None:
+    """Whoever gives none would be let in."""
+    with pytest.raises(ConfigurationError, match=r"^Access\.token: is empty; "):
+        Access(token)
 
 
 def test_the_tracker_shows_the_conversation(client: TestClient) -> None:

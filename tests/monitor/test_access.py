@@ -10,6 +10,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from asked_from import AWAY, HERE, asked_from
+from event_brokers import ConfigurationError
 from event_brokers_monitor import Access, application
 from event_brokers_monitor.access import COOKIE
 
@@ -24,9 +25,9 @@ def client(token: str | None = None, place: tuple[str, str] = HERE, **options: A
     return asked_from(application(access=Access(token)), place, **options)
 
 
-def bearer(token: str) -> dict[str, str]:
-    """Return the header that gives a token, as bytes that HTTP can carry."""
-    return {"authorization": f"Bearer {token}"}
+def bearer(token: str) -> dict[bytes, bytes]:
+    """Return the header that gives a token, in UTF-8 as curl sends it."""
+    return {b"authorization": f"Bearer {token}".encode()}
 
 
 @pytest.mark.parametrize(
@@ -78,12 +79,39 @@ def test_another_page_changes_nothing(headers: dict[str, str], path: str) -> Non
     assert answered.json() == {"error": "another page may not change anything here"}
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "http://127.0.0.1:8091"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:8090"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/api/stream", "/api/passing?destination=none", READ])
+def test_another_page_reads_nothing(headers: dict[str, str], method: str, path: str) -> None:
+    """Also where what it is mounted in lets every page read the answers."""
+    answered = client().request(method, path, headers=headers)
+    assert answered.status_code == 403
+    assert method == "HEAD" or "another page may not" in answered.json()["error"]
+
+
+def test_who_follows_a_link_or_types_an_address_is_shown_the_page() -> None:
+    """A link elsewhere may lead to it, and what it would tell can be looked at by hand."""
+    assert client().get("/", headers={"sec-fetch-site": "cross-site"}).status_code == 200
+    assert client().get(READ, headers={"sec-fetch-site": "none"}).status_code == 404
+
+
 def test_the_page_itself_and_a_program_may_change_something() -> None:
     """They come as far as the destination, which is not there."""
     wanted = {"destination": "none", "all": True}
     own = {"origin": "http://127.0.0.1:8090", "sec-fetch-site": "same-origin"}
     for headers in (own, {}):
         assert client().post(CHANGE, json=wanted, headers=headers).status_code == 404
+        assert client().get(READ, headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", ""])
@@ -104,6 +132,23 @@ def test_with_a_token_everything_but_the_question_for_it_is_shut(place: tuple[st
     assert page.status_code == 401
     assert 'name="token"' in page.text
     assert asked.get("/page.css").status_code == 200
+
+
+@pytest.mark.parametrize("token", [TOKEN, "à", "Å", "日本"])
+def test_a_token_beyond_ascii_opens_as_a_header(token: str) -> None:
+    """Whichever bytes it has: some of them look like spaces to who takes them for Latin-1."""
+    asked = client(token, AWAY)
+    assert asked.get(READ, headers=bearer(token)).status_code == 404
+    assert asked.get(READ, headers=bearer(f" {token} ")).status_code == 404
+    assert asked.get(READ, headers=bearer(token[:-1])).status_code == 401
+    assert asked.get(READ, headers={b"authorization": b"Bearer \xff"}).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "  ", "\n"])
+def test_an_empty_token_is_refused(token: str) -> None:
+    """It would let everybody in, from everywhere; nobody is asked for it."""
+    with pytest.raises(ConfigurationError, match=r"^Access\.token: is empty; "):
+        Access(token)
 
 
 def test_the_token_opens_as_a_header() -> None:

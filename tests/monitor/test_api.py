@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ from asked_from import asked_from
 from event_brokers import ConfigurationError, EventBroker, RejectedEvents
 from event_brokers.delays import Delays
 from event_brokers.testing import MemoryBroker
-from event_brokers_monitor import application
+from event_brokers_monitor import application, observer, streams
 from waiting import wait_until
 
 SECRET = "a-very-secret-password"
@@ -104,6 +107,46 @@ def test_a_stream_tells_the_history_first_and_goes_on_where_it_ended(watched: Wa
     assert len(second[0][2]["memory"]) <= 2
 
 
+def test_a_clock_that_is_put_back_silences_no_stream(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one tells what is seen from now on, and the history anew."""
+    monkeypatch.setattr(streams, "STREAM_SECONDS", 1.5)
+    with watched.client as client:
+        first = told(client, "/api/stream")
+        monkeypatch.setattr(observer, "time", SimpleNamespace(time=lambda: time.time() - 3600))
+        second = told(client, "/api/stream", first[-1][1])
+        third = told(client, "/api/stream", second[-1][1])
+    assert third[1][2]["time"] < first[-1][2]["time"] - 3000
+    assert third[1][2]["number"] > second[-1][2]["number"] > first[-1][2]["number"]
+    assert second[-1][2]["destinations"][0]["name"] == "memory"
+
+
+def test_a_look_that_hangs_does_not_keep_a_stream_open(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is asked to end waits for every stream; the page says how old it is."""
+    monkeypatch.setattr(streams, "STREAM_SECONDS", 0.5)
+    asked, release, returned = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(_spools: Any) -> Iterator[Any]:
+        asked.set()
+        release.wait(60)
+        returned.set()
+        yield from ()
+
+    with watched.client as client:
+        first = told(client, "/api/stream")
+        monkeypatch.setattr(observer, "destinations", hang)
+        wait_until(asked.is_set)
+        known = first[-1][1]
+        while following := told(client, "/api/stream", known):
+            known = following[-1][1]
+        assert told(client, "/api/stream")[-1][0] == "sight"  # the latest that there is
+        assert not returned.is_set()
+        release.set()
+
+
 def test_dead_letters_are_grouped_counted_and_shown_without_bodies(watched: Watched) -> None:
     """The largest group first, with when its first and its last came, and five samples."""
     watched.bury(*["too large"] * 7, "no such field")
@@ -135,8 +178,36 @@ def test_one_a_group_or_all_are_retried_and_dropped(watched: Watched) -> None:
     wait_until(lambda: watched.memory.ids() == ids[:2])
     assert watched.tell("dead-letters/retry", all=True) == {"retried": 2}
     wait_until(lambda: watched.broker.status().delivered == 4)
-    assert watched.ask("dead-letters") == {"groups": [], "others": 0}
+    assert watched.ask("dead-letters") == {"groups": [], "others": 0, "until": None}
     assert watched.broker.status().accepted == 4
+
+
+@pytest.mark.parametrize("chosen", [{"all": True}, {"reason": "a"}])
+def test_what_came_after_the_question_stays(chosen: dict[str, Any], watched: Watched) -> None:
+    """Whoever was asked about three dead letters has not agreed to the fourth."""
+    ids = watched.bury("a", "a", "a")
+    found = watched.ask("dead-letters")
+    until = found["until"] if "all" in chosen else found["groups"][0]["until"]
+    (later,) = watched.bury("a")
+    assert watched.tell("dead-letters/drop", **chosen, until=until) == {"dropped": 3}
+    assert watched.ask("whereabouts", id=later)["where"] == "dead letter"
+    assert watched.ask("whereabouts", id=ids[0])["where"] == "left"
+
+
+@pytest.mark.parametrize("path", ["retry", "drop"])
+def test_dead_letters_that_are_not_those_of_the_question_stay(path: str, watched: Watched) -> None:
+    """The last one of the question is gone, or was buried anew behind others since."""
+    watched.bury("a", "b")
+    until = watched.ask("dead-letters")["until"]
+    watched.tell("dead-letters/drop", ids=[until["id"]])
+    body = {"destination": "memory", "all": True, "until": until}
+    answered = watched.client.post(f"/api/dead-letters/{path}", json=body)
+    assert answered.status_code == 409
+    assert "are no longer those" in answered.json()["error"]
+    other = watched.ask("dead-letters")["until"]
+    moved = {**body, "until": {**other, "time": other["time"] - 1}}
+    assert watched.client.post(f"/api/dead-letters/{path}", json=moved).status_code == 409
+    assert watched.broker.status().dead_letters == 1
 
 
 def test_dropping_never_takes_an_event_that_waits(watched: Watched) -> None:
@@ -153,7 +224,9 @@ def test_dropping_never_takes_an_event_that_waits(watched: Watched) -> None:
     "body",
     [
         {}, {"ids": ["a"], "all": True}, {"reason": "a", "ids": []}, {"all": False},
-        {"ids": "a"}, {"reason": 1}, {"everything": True}, {"destination": None, "all": True},
+        {"ids": "a"}, {"reason": 1}, {"all": True, "until": "a"},
+        {"ids": ["a"], "until": {"id": "a", "time": 1.0}},
+        {"everything": True}, {"destination": None, "all": True},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["retry", "drop"])
@@ -183,8 +256,27 @@ def test_a_failure_is_a_sentence_and_no_secret(tmp_path: Path, alone: None) -> N
             assert answered.status_code == status, answered.text
             assert why in answered.json()["error"]
         found = client.get("/api/dead-letters?destination=sql").json()
-        assert found == {"groups": [], "others": 0}
+        assert found == {"groups": [], "others": 0, "until": None}
     assert not (tmp_path / "none").exists()
+
+
+def test_a_section_without_a_spool_is_refused() -> None:
+    """Nothing of it can be seen from here: neither that nothing waits nor that nobody delivers."""
+    with pytest.raises(ConfigurationError, match=r"^event_broker\.delivery\.spool: events wait in"):
+        application([{"type": "sql", "db": "a.db"}])
+
+
+def test_where_latency_is_measured_the_page_says_so(tmp_path: Path, alone: None) -> None:  # noqa: ARG001
+    """Of several brokers over one spool the first one delivers: of the other it is not known."""
+    memory, other = MemoryBroker(QUICK), MemoryBroker(QUICK)
+    spool = str(tmp_path / "spool")
+    with memory.start(spool=spool) as delivering:
+        delivering.publish({"event": "user"})
+        delivering.flush(10)
+        with other.start(spool=spool), MemoryBroker().start(), asked_from(application()) as client:
+            shown = told(client, "/api/stream")[-1][2]["destinations"]
+    found = {each["name"]: each["delivers_here"] for each in shown}
+    assert found == {"memory": True, "memory-2": False, "memory-3": True}
 
 
 def test_an_error_with_a_secret_is_shown_without_it(alone: None) -> None:  # noqa: ARG001

@@ -14,6 +14,7 @@ import event_brokers
 from command import Commands
 from event_brokers import ConfigurationError, EventBroker, RejectedEvents
 from event_brokers.delays import Delays
+from event_brokers.destinations import destinations
 from event_brokers.testing import MemoryBroker
 from event_brokers_monitor import Access
 from monitor.seeing import until_seen
@@ -42,6 +43,15 @@ def buried(memory: MemoryBroker, broker: EventBroker, reasons: dict[str, int]) -
     memory.publishes.append(refuse)
     broker.publish_many(events)
     wait_until(lambda: broker.status().dead_letters == len(events))
+
+
+def refuse_next(memory: MemoryBroker, reason: str) -> None:
+    """Let the broker refuse every event of the next batch."""
+
+    def refuse(batch: Any) -> None:
+        raise RejectedEvents({each.id: reason for each in batch})
+
+    memory.publishes.append(refuse)
 
 
 @pytest.mark.xdist_group("postgresql")
@@ -125,6 +135,69 @@ def test_a_group_of_dead_letters_is_retried_and_one_is_dropped(
         expect(page.locator("#letters-summary")).to_contain_text("None")
         wait_until(lambda: len(memory.arrived) == 4)
         assert broker.status().accepted == 4
+
+
+def test_what_comes_behind_the_question_is_not_dropped_with_it(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """Two were asked about, and two go, though the page counts three by then."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        page.goto(serve())
+        buried(memory, broker, {"too large": 2})
+        expect(page.locator("#letters-summary")).to_have_text("2 dead letters for 1 reason")
+        page.get_by_role("button", name="Drop all").click()
+        expect(page.locator("#confirm-question")).to_contain_text("2 dead letters")
+        refuse_next(memory, "too large")
+        broker.publish(event(2))
+        expect(page.locator("#letters-summary")).to_have_text("3 dead letters for 1 reason")
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#letters-summary")).to_contain_text("2 events dropped")
+        assert broker.status().dead_letters == 1
+
+
+def test_a_question_that_others_have_answered_changes_nothing(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """Somebody else has retried the last one; the page says so, and shows what is left."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        page.goto(serve())
+        buried(memory, broker, {"too large": 3})
+        expect(page.locator("#letters-summary")).to_have_text("3 dead letters for 1 reason")
+        page.get_by_role("button", name="Drop all").click()
+        (destination,) = destinations()
+        with destination.dead_letters() as letters:
+            last = [letter.event.id for letter in letters][-1]
+        destination.retry([last])
+        expect(page.locator("#letters article")).to_contain_text("2 events")
+        page.locator("#confirm-yes").click()
+        expect(page.locator("#letters-summary")).to_contain_text("no longer those")
+        assert broker.status().dead_letters == 2
+
+
+def test_a_question_goes_with_the_destination_that_it_is_about(
+    page: Page, serve: Serve, tmp_path: Path
+) -> None:
+    """What the page shows next keeps its dead letters."""
+    other, memory = MemoryBroker(QUICK), MemoryBroker(QUICK)
+    with other.start(spool=str(tmp_path / "other")) as staying:
+        buried(other, staying, {"too small": 1})
+        leaving = memory.start(spool=str(tmp_path / "spool"))
+        buried(memory, leaving, {"too large": 2})
+        page.goto(serve())
+        page.locator("#chosen").select_option("memory-2")
+        expect(page.locator("#letters-summary")).to_have_text("2 dead letters for 1 reason")
+        page.get_by_role("button", name="Drop all").click()
+        expect(page.locator("#confirm")).to_be_visible()
+        leaving.close()
+        expect(page.locator("#confirm")).to_be_hidden()
+        expect(page.locator("#letters-summary")).to_have_text("1 dead letter for 1 reason")
+        page.get_by_role("button", name="Drop all").click()
+        expect(page.locator("#confirm")).to_be_visible()
+        staying.close()
+        expect(page.locator("#confirm")).to_be_hidden()
+        expect(page.locator("#no-destinations")).to_be_visible()
 
 
 def test_dead_letters_in_memory_can_only_be_looked_at(page: Page, serve: Serve) -> None:

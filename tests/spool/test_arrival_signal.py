@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -47,9 +48,20 @@ def take(spool: Spool) -> list[str]:
     return ids(found)
 
 
+OTHERS: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _others() -> None:
+    """Leave alone what another test has left open."""
+    OTHERS.clear()
+    OTHERS.update(threading.enumerate())
+
+
 def threads() -> list[str]:
-    """Return the names of the threads that listen."""
-    return [thread.name for thread in threading.enumerate() if "arrivals" in thread.name]
+    """Return the names of the threads that listen, of this test."""
+    own = set(threading.enumerate()) - OTHERS
+    return [thread.name for thread in own if "arrivals" in thread.name]
 
 
 def open_files() -> list[Path]:
@@ -196,4 +208,44 @@ def test_who_has_stopped_listening_can_listen_again(tmp_path: Path) -> None:
     signal.send()
     assert ended.wait(PATIENCE_SECONDS)
     signal.stop_listening()
+    signal.stop_sending()
+
+
+def test_a_shortage_of_descriptors_is_not_made_worse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever cannot listen keeps nothing open, however often it is tried."""
+
+    def refuse_pipe() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    signal, before = ArrivalSignal(tmp_path / "arrivals"), len(open_files())
+    monkeypatch.setattr(os, "pipe", refuse_pipe)
+    for _ in range(5):
+        assert not signal.listen(lambda: None)
+    assert len(open_files()) == before
+
+
+def test_a_child_that_has_a_copy_of_everything_keeps_no_thread_alive(tmp_path: Path) -> None:
+    """As one that was forked past Python: the end of a pipe that it holds is not the last word."""
+    signal, before = ArrivalSignal(tmp_path / "arrivals"), len(open_files())
+    assert signal.listen(lambda: None)
+    copies = [os.dup(int(path.name)) for path in open_files() if path.is_symlink()]
+    signal.stop_listening()
+    for descriptor in copies:
+        os.close(descriptor)
+    wait_until(lambda: len(open_files()) == before)
+
+
+def test_who_hears_may_stop_listening(tmp_path: Path) -> None:
+    """As a destructor does that happens to run there."""
+    signal, stopped = ArrivalSignal(tmp_path / "arrivals"), threading.Event()
+
+    def stop() -> None:
+        signal.stop_listening()
+        stopped.set()
+
+    assert signal.listen(stop)
+    signal.send()
+    assert stopped.wait(PATIENCE_SECONDS)
     signal.stop_sending()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection
 from html import escape
 from http import HTTPStatus
 from typing import Any
@@ -47,19 +47,19 @@ class Endpoints:
     Parameters:
         assistant: answers.
         body_bytes: the most that a body may have.
-        pages: the names of those that are mounted beside it.
+        pages: those that are mounted beside it now, by name.
     """
 
-    def __init__(self, assistant: Assistant, body_bytes: int, pages: Sequence[str] = ()) -> None:
+    def __init__(self, assistant: Assistant, body_bytes: int, pages: Collection[str]) -> None:
         self._agent = assistant.agent
         self._broker = assistant.broker
         self._body_bytes = body_bytes
-        links = "".join(_LINK.format(name=escape(name)) for name in pages)
-        self._page = _PAGE.format(version=VERSION, pages=links)
+        self._pages = pages
 
     async def page(self, _request: Request) -> Response:
         """Say what this is."""
-        return HTMLResponse(self._page)
+        links = "".join(_LINK.format(name=escape(name)) for name in sorted(self._pages))
+        return HTMLResponse(_PAGE.format(version=VERSION, pages=links))
 
     async def channel_health(self, _request: Request) -> Response:
         """Say that the REST channel is there, as Rasa does."""

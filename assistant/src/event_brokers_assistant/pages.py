@@ -7,7 +7,8 @@ token which the server wants, or None, and returns the Starlette application to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 
@@ -18,7 +19,7 @@ GROUP = "event_brokers.pages"
 logger = logging.getLogger("event_brokers.assistant")
 
 
-def installed(token: str | None) -> Mapping[str, Starlette]:
+def installed(token: str | None) -> dict[str, Starlette]:
     """Return every page that is installed and works, by its name.
 
     Parameters:
@@ -33,3 +34,32 @@ def installed(token: str | None) -> Mapping[str, Starlette]:
                 "/%s: %s cannot be used: %s", each.name, each, name_and_first_line(error)
             )
     return pages
+
+
+@asynccontextmanager
+async def living(name: str, page: Starlette) -> AsyncIterator[bool]:
+    """Begin a page's life and end it, and hand out whether it has begun; what fails is logged.
+
+    Parameters:
+        name: of the page.
+        page: whose lifespan it is.
+    """
+    life = page.router.lifespan_context(page)
+    has_begun = False
+    try:
+        await life.__aenter__()
+        has_begun = True
+    except Exception as error:  # noqa: BLE001 - the assistant answers without its pages
+        logger.warning("/%s: cannot be used: %s", name, name_and_first_line(error))
+    try:
+        yield has_begun
+    finally:
+        if has_begun:
+            await _end(name, life)
+
+
+async def _end(name: str, life: AbstractAsyncContextManager[object]) -> None:
+    try:
+        await life.__aexit__(None, None, None)
+    except Exception as error:  # noqa: BLE001 - the assistant ends, however its pages do
+        logger.warning("/%s: failed at the end: %s", name, name_and_first_line(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -21,7 +21,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from event_brokers_assistant import failures, openapi, pages
 from event_brokers_assistant.access import Access
@@ -43,23 +44,40 @@ def application(assistant: Assistant, access: Access) -> Starlette:
         access: who may call what.
     """
     mounted = pages.installed(access.token)
-    endpoints = Endpoints(assistant, access.body_bytes, sorted(mounted))
+    endpoints = Endpoints(assistant, access.body_bytes, mounted)
+    mounts = [Mount(f"/{name}", app=page, name=name) for name, page in mounted.items()]
     return Starlette(
-        routes=[
-            *_routes(endpoints, access.token),
-            *(Mount(f"/{name}", app=page) for name, page in mounted.items()),
-        ],
-        middleware=[
-            Middleware(
-                CORSMiddleware,
-                allow_origins=list(access.origins),
-                allow_methods=["GET", "POST", "OPTIONS"],
-                allow_headers=["*"],
-            )
-        ],
+        routes=[*_routes(endpoints, access.token), *mounts],
+        middleware=[Middleware(_OwnCors, mounts=mounts, origins=access.origins)],
         exception_handlers=failures.HANDLERS,
-        lifespan=_living(assistant.agent.tracker_store, mounted.values()),
+        lifespan=_living(assistant.agent.tracker_store, mounted),
     )
+
+
+class _OwnCors:
+    """Lets other origins call what is the assistant's own, and nothing that is mounted beside it.
+
+    Parameters:
+        app: all of it.
+        mounts: the pages of other distributions.
+        origins: that may call; "*" is every one.
+    """
+
+    def __init__(self, app: ASGIApp, mounts: Sequence[Mount], origins: Sequence[str]) -> None:
+        self._app = app
+        self._mounts = mounts
+        self._open = CORSMiddleware(
+            app,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "OPTIONS"],
+            allow_headers=["*"],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the headers of CORS what may have them."""
+        is_page = any(each.matches(scope)[0] is not Match.NONE for each in self._mounts)
+        answer = self._app if is_page else self._open
+        await answer(scope, receive, send)
 
 
 def _routes(endpoints: Endpoints, token: str | None) -> list[Route]:
@@ -115,27 +133,37 @@ def _bytes(text: str) -> bytes:
 
 
 def _living(
-    store: TrackerStore, mounted: Iterable[Starlette]
+    store: TrackerStore, mounted: MutableMapping[str, Starlette]
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     """Return what lives as long as the server.
 
     Parameters:
         store: what could not be streamed is streamed again and again.
-        mounted: other applications, whose own life nobody else begins.
+        mounted: other applications, whose own life nobody else begins; one that fails to begin
+            is left out.
     """
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         streaming = asyncio.create_task(_stream_due(store))
-        async with AsyncExitStack() as stack:
-            for page in mounted:
-                await stack.enter_async_context(page.router.lifespan_context(page))
-            yield
-        streaming.cancel()
-        with suppress(asyncio.CancelledError):
-            await streaming
+        try:
+            async with AsyncExitStack() as stack:
+                for name, page in list(mounted.items()):
+                    if not await stack.enter_async_context(pages.living(name, page)):
+                        _leave_out(app, mounted, name)
+                yield
+        finally:
+            streaming.cancel()
+            with suppress(asyncio.CancelledError):
+                await streaming
 
     return lifespan
+
+
+def _leave_out(app: Starlette, mounted: MutableMapping[str, Starlette], name: str) -> None:
+    del mounted[name]
+    routes = app.router.routes
+    routes[:] = [each for each in routes if not (isinstance(each, Mount) and each.name == name)]
 
 
 async def _stream_due(store: TrackerStore) -> None:

@@ -14,8 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from event_brokers import ConfigurationError
+
 COOKIE = "event_brokers_monitor"
 LOGIN = "/login"
+_API = "/api/"
 _OPEN = frozenset({LOGIN, "/page.css"})  # what asks for the token, and how it looks
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOURS = 12
@@ -38,9 +41,18 @@ class Access:
     Attributes:
         token: what everybody has to give, as a header or to the page that asks for it; None lets
             in whoever is on this machine, under its own name, and nobody else.
+
+    Raises:
+        ConfigurationError: the token is empty.
     """
 
     token: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.token is not None and not self.token.strip():
+            raise ConfigurationError(
+                "Access.token: is empty; give a token, or None for this machine alone"
+            )
 
     def refusal(self, scope: Scope) -> Response | None:
         """Return why a request is not answered; None where it is."""
@@ -52,13 +64,15 @@ class Access:
             )
         if scope["method"] not in _SAFE and not _is_same_origin(headers):
             return refused(HTTPStatus.FORBIDDEN, "another page may not change anything here")
+        if path_of(scope).startswith(_API) and _is_of_another_page(headers):
+            return refused(HTTPStatus.FORBIDDEN, "another page may not read anything here")
         if path_of(scope) not in _OPEN and not self._is_known(headers):
             return refused(HTTPStatus.UNAUTHORIZED, "give the token as 'authorization: Bearer'")
         return None
 
     def takes(self, given: str) -> bool:
         """Return whether this is the token."""
-        return self.token is not None and _are_equal(given, self.token)
+        return self._has_bytes(_bytes(given))
 
     def cookie(self, scope: Scope) -> str:
         """Return the header that lets a browser in which has given the token."""
@@ -73,9 +87,14 @@ class Access:
         if self.token is None:
             return True
         kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.takes(given.strip()):
+        # Starlette reads headers as Latin-1; a client sends whichever bytes the token has
+        if kind.lower() == "bearer" and self._has_bytes(given.strip(" \t").encode("latin-1")):
             return True
-        return _are_equal(_cookie_in(headers.get("cookie", "")), self._in_cookie())
+        cookie = _cookie_in(headers.get("cookie", ""))
+        return hmac.compare_digest(_bytes(cookie), _bytes(self._in_cookie()))
+
+    def _has_bytes(self, given: bytes) -> bool:
+        return self.token is not None and hmac.compare_digest(given, _bytes(self.token))
 
     def _in_cookie(self) -> str:
         # who reads the cookies of a browser has not got the token, which opens more than this page
@@ -164,8 +183,17 @@ def _is_loopback(text: str) -> bool:
 
 def _is_same_origin(headers: Headers) -> bool:
     """Return whether the page itself asks; what is no browser says neither of these."""
-    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return False
+    is_same_site = headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    return is_same_site and _has_own_origin(headers)
+
+
+def _is_of_another_page(headers: Headers) -> bool:
+    """Return whether a page elsewhere asks, and not somebody who has typed the address."""
+    is_elsewhere = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+    return is_elsewhere or not _has_own_origin(headers)
+
+
+def _has_own_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return True
@@ -182,10 +210,6 @@ def _cookie_in(header: str) -> str:
     except CookieError:
         return ""
     return cookies[COOKIE].value if COOKIE in cookies else ""
-
-
-def _are_equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(_bytes(one), _bytes(other))
 
 
 def _bytes(text: str) -> bytes:

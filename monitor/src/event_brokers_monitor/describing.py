@@ -30,7 +30,7 @@ def described(destination: Destination) -> dict[str, Any]:
         "type": look.type,
         "place": settings.place(),
         "spool": settings.delivery.spool,
-        "is_here": destination.engine is not None,
+        "delivers_here": _delivers_here(destination),
         "state": _state(destination),
         "sentence": _sentence(destination),
         "error": None if destination.problem is None else _masked(destination, destination.problem),
@@ -72,6 +72,17 @@ def _state(destination: Destination) -> str:
     if destination.look.status is None:
         return "unreadable"
     return destination.look.status.state if destination.look.is_attended else "unattended"
+
+
+def _delivers_here(destination: Destination) -> bool:
+    """Return whether this process delivers its events, and so measures how long that takes.
+
+    Of the processes that share a spool one has the right to deliver, and connects as it gets it.
+    """
+    if destination.engine is None:
+        return False
+    measured = destination.look.measured
+    return destination.look.spool is None or any(measured.attempts.values() if measured else ())
 
 
 def _sentence(destination: Destination) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from event_brokers import DeadLetter, Event, EventBrokersError, InvalidEvent
 from event_brokers.destinations import Destination
 from event_brokers.secret import mask
 from event_brokers_monitor import conversations, dead_letters, streams
-from event_brokers_monitor.dead_letters import Chosen
+from event_brokers_monitor.dead_letters import Changed, Chosen
 from event_brokers_monitor.observer import Observer
 from event_brokers_monitor.own_threads import OwnThreads
 from event_brokers_monitor.passing import Watches
@@ -53,20 +52,14 @@ class Endpoints:
 
     async def stream(self, request: Request) -> Response:
         """Tell what is seen of every destination, once a second."""
-        await self._threads.do(self._watches.end_idle)
-        since = streams.last_told(request) or 0.0
-        return self._streamed(
-            streams.sights(self._observer, since if math.isfinite(since) else 0.0)
-        )
+        return self._streamed(streams.sights(self._observer, streams.last_told(request)))
 
     async def passing(self, request: Request) -> Response:
         """Tell of events as they pass."""
         watch = await self._threads.do(self._watches.of, _given(request, "destination"))
         if watch is None:
             raise _gone()
-        told = streams.last_told(request)
-        after = None if told is None or not math.isfinite(told) else int(told)
-        return self._streamed(streams.passing(watch, after))
+        return self._streamed(streams.passing(watch, streams.last_told(request)))
 
     async def dead_letters(self, request: Request) -> Response:
         """Show the dead letters, grouped by the reason."""
@@ -139,6 +132,11 @@ class Endpoints:
             raise _gone()
         try:
             return act(destination)
+        except Changed as error:
+            raise HTTPException(
+                HTTPStatus.CONFLICT,
+                "the dead letters are no longer those that were asked about; look again",
+            ) from error
         except EventBrokersError as error:
             text = mask(str(error), destination.settings.secrets())
             raise HTTPException(HTTPStatus.CONFLICT, text) from error

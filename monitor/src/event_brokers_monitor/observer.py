@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -24,11 +25,13 @@ class Sight(msgspec.Struct, frozen=True):
     """What was seen at one moment.
 
     Attributes:
-        time: seconds since 1970.
+        number: how many were seen before it, and one.
+        time: seconds since 1970, on a clock that may be put back.
         destinations: as the page shows them, each with its latest piece of history.
         consumers: of this process.
     """
 
+    number: int
     time: float
     destinations: list[dict[str, Any]]
     consumers: list[dict[str, Any]]
@@ -46,7 +49,8 @@ class Observer:
         self._spools = spools
         self._threads = threads
         self._histories: dict[str, History] = {}
-        self._sight = Sight(0.0, [], [])
+        self.mark = secrets.token_hex(4)  # another process has other numbers for what it sees
+        self._sight = Sight(0, 0.0, [], [])
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
@@ -62,14 +66,21 @@ class Observer:
             self._looking.cancel()
             await asyncio.wait([self._looking])
 
-    async def next_after(self, seen: float) -> Sight:
-        """Return what was seen later than a moment, and wait for it where nothing was yet.
+    async def next_after(self, known: int, seconds: float) -> Sight | None:
+        """Return what was seen after a sight, and wait for it; None where nothing is seen so long.
 
         Parameters:
-            seen: the time of the sight before; 0 for whatever comes first.
+            known: the number of the sight before; 0 for whatever comes first.
+            seconds: to wait at most.
         """
         self.start()
-        while self._sight.time <= seen:
+        try:
+            return await asyncio.wait_for(self._next_after(known), seconds)
+        except asyncio.TimeoutError:
+            return None
+
+    async def _next_after(self, known: int) -> Sight:
+        while self._sight.number <= known:
             await self._changed.wait()
         return self._sight
 
@@ -105,7 +116,7 @@ class Observer:
             piece = history.pieces[-1] if history.pieces else None
             found.append({**described(destination), "piece": piece})
         self._forget(now - PIECES * PIECE_SECONDS)
-        return Sight(now, found, consumers())
+        return Sight(self._sight.number + 1, now, found, consumers())
 
     def _forget(self, time_: float) -> None:
         """Forget the destinations of which nothing was seen since."""

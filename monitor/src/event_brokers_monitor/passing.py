@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import deque
@@ -45,7 +46,9 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 class Watch:
-    """Watches one destination on a thread of its own until nobody asks any more.
+    """Watches one destination on a thread of its own, and ends by itself when nobody asks any more.
+
+    A plugin that does not let go holds up another thread of its own, and nobody else.
 
     Parameters:
         destination: whose events.
@@ -57,6 +60,7 @@ class Watch:
         self, destination: Destination, find: Callable[[], Destination | None], shows_bodies: bool
     ) -> None:
         self.note = ""
+        self.mark = secrets.token_hex(4)  # another watch has other numbers for the same events
         self._find = find
         self._settings = destination.settings
         self._shows_bodies = shows_bodies
@@ -65,7 +69,14 @@ class Watch:
         self._asked = time.monotonic()
         self._ended = threading.Event()
         self._consumer: Consumer | None = None
-        threading.Thread(target=self._run, name="monitor-events", daemon=True).start()
+        self._watching = threading.Thread(target=self._run, name="monitor-events", daemon=True)
+        self._watching.start()
+        threading.Thread(target=self._let_go, name="monitor-events-end", daemon=True).start()
+
+    @property
+    def has_let_go(self) -> bool:
+        """Whether it has ended, and the plugin has as well."""
+        return not self._watching.is_alive()
 
     @property
     def is_over(self) -> bool:
@@ -92,11 +103,18 @@ class Watch:
         return self._number
 
     def end(self) -> None:
-        """Watch no more; waits until the plugin has let go."""
+        """Watch no more; does not wait until the plugin has let go."""
         self._ended.set()
+
+    def _let_go(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            if self.is_over:
+                self._ended.set()
         consumer = self._consumer
         if consumer is not None:
             consumer.close()
+        self._watching.join()
+        self._seen.clear()
 
     def _run(self) -> None:
         try:
@@ -175,11 +193,13 @@ class Watches:
     def of(self, name: str) -> Watch | None:
         """Return what watches a destination, and begin where nothing does; None without one."""
         with self._turn:
-            self._end(lambda watch: watch.is_over)
-            if name not in self._running:
-                destination = self._find(name)
-                if destination is None:
-                    return None
+            if name in self._now():
+                return self._running[name]
+        destination = self._find(name)  # reads files, and nobody waits for that but who asks
+        if destination is None:
+            return None
+        with self._turn:
+            if name not in self._now():
                 find = lambda: self._find(name)  # noqa: E731 - bound to this name
                 self._running[name] = Watch(destination, find, self._shows_bodies)
             return self._running[name]
@@ -187,24 +207,25 @@ class Watches:
     def seen(self, name: str) -> list[Passed]:
         """Return what was seen of a destination, if it is watched; that does not begin it."""
         with self._turn:
-            watch = self._running.get(name)
+            watch = self._now().get(name)
         return [] if watch is None else watch.seen()
 
-    def end_idle(self) -> None:
-        """End those for which nobody asks any more."""
+    def end_all(self) -> list[Watch]:
+        """End all of them, and return those that may have to be waited for."""
         with self._turn:
-            self._end(lambda watch: watch.is_over)
+            ended = list(self._running.values())
+            self._running.clear()
+        for watch in ended:
+            watch.end()
+        return ended
 
-    def end_all(self) -> None:
-        """End all of them."""
-        with self._turn:
-            self._end(lambda _: True)
-
-    def _end(self, is_to_end: Callable[[Watch], bool]) -> None:
+    def _now(self) -> dict[str, Watch]:
+        """Return those that are not over, and forget the others."""
         for name, watch in list(self._running.items()):
-            if is_to_end(watch):
+            if watch.is_over:
+                watch.end()  # a stream that comes late must not let it go on beside the next one
                 del self._running[name]
-                watch.end()
+        return self._running
 
 
 def shown_body(body: bytes) -> str:

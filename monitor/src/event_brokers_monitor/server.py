@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,14 +20,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from event_brokers import endpoints
+from event_brokers import ConfigurationError, endpoints
 from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import LOGIN, Access, Guard, refused
 from event_brokers_monitor.endpoints import Endpoints, bounded_body
 from event_brokers_monitor.observer import Observer
 from event_brokers_monitor.own_threads import OwnThreads
-from event_brokers_monitor.passing import Watches
+from event_brokers_monitor.passing import Watch, Watches
 
+_END_SECONDS = 2.0  # that plugins have to let go of what they read from
+_LOOK_SECONDS = 0.02
 _FOLDER = files(__package__ or "") / "files"
 _PLACE, _WRONG = b"<!-- wrong -->", b'<p class="notice" role="alert">This is not the token.</p>'
 PAGE, ASKING = "index.html", "login.html"
@@ -53,7 +57,7 @@ def application(
         show_bodies: whether bodies of events are shown, which are conversations.
 
     Raises:
-        ConfigurationError: a section cannot be used.
+        ConfigurationError: a section cannot be used, or names no spool.
     """
     return page_over([endpoints.read(each) for each in spools], access or Access(), show_bodies)
 
@@ -65,7 +69,12 @@ def page_over(spools: Sequence[Settings], access: Access, shows_bodies: bool) ->
         spools: sections that name a spool.
         access: who may see it.
         shows_bodies: whether bodies of events are shown.
+
+    Raises:
+        ConfigurationError: a section names no spool.
     """
+    for each in spools:
+        _look_for_spool(each)
     threads = OwnThreads()
     observer = Observer(spools, threads)
     watches = Watches(observer.find, shows_bodies)
@@ -74,7 +83,7 @@ def page_over(spools: Sequence[Settings], access: Access, shows_bodies: bool) ->
         routes=[*_files(), *_asking(access), *_api(paths)],
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={HTTPException: _in_words, ClientDisconnect: _in_words},
-        lifespan=partial(_lifespan, observer, watches, threads),
+        lifespan=partial(_lifespan, observer, watches),
     )
 
 
@@ -85,6 +94,15 @@ def page(token: str | None) -> Starlette:
         token: that this server wants; None for none.
     """
     return application(access=Access(token))
+
+
+def _look_for_spool(settings: Settings) -> None:
+    if settings.delivery.spool is None:
+        raise ConfigurationError(
+            "event_broker.delivery.spool: events wait in memory, which no other process can see; "
+            "name a folder to keep them in, or mount event_brokers_monitor.application() in the "
+            "process that publishes"
+        )
 
 
 def _api(paths: Endpoints) -> list[Route]:
@@ -152,10 +170,17 @@ async def _in_words(_request: Request, error: Exception) -> Response:
 
 
 @asynccontextmanager
-async def _lifespan(
-    observer: Observer, watches: Watches, threads: OwnThreads, _app: Starlette
-) -> AsyncIterator[None]:
+async def _lifespan(observer: Observer, watches: Watches, _app: Starlette) -> AsyncIterator[None]:
     observer.start()
-    yield
-    await observer.stop()
-    await threads.do(watches.end_all)
+    try:
+        yield
+    finally:
+        await observer.stop()
+        await _until_let_go(watches.end_all())
+
+
+async def _until_let_go(ended: Sequence[Watch]) -> None:
+    """Wait until the plugins have let go, but not for one that hangs."""
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline and not all(each.has_let_go for each in ended):
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -8,12 +8,11 @@ from typing import Any
 
 import uvicorn
 
-from event_brokers import ConfigurationError, endpoints
+from event_brokers import endpoints
 from event_brokers.cli import listening
 from event_brokers.cli.exit_codes import CommandFailed, ExitCode
 from event_brokers.cli.output import Output
 from event_brokers.cli.stop_signals import StopSignals
-from event_brokers.endpoints import Settings
 from event_brokers_monitor.access import Access
 from event_brokers_monitor.server import page_over
 
@@ -51,7 +50,7 @@ def serve(output: Output, asked: Asked) -> int:
         ConfigurationError: the file cannot be used, or names no spool.
         CommandFailed: it cannot listen, or may not without a token.
     """
-    settings = _settings(asked.endpoints_file)
+    settings = endpoints.read(asked.endpoints_file)
     output.secrets = [*settings.secrets(), *([asked.token] if asked.token else [])]
     page = page_over([settings], Access(asked.token), asked.shows_bodies)
     with StopSignals() as signals, listening.listen(asked.interface, asked.port) as listener:
@@ -65,17 +64,6 @@ def serve(output: Output, asked: Asked) -> int:
         announce(f"the page is at {listening.url(listener)}/")
         _run(page, listener, signals)
     return ExitCode.EX_OK if signals.received is None else 128 + signals.received
-
-
-def _settings(endpoints_file: str) -> Settings:
-    settings = endpoints.read(endpoints_file)
-    if settings.delivery.spool is None:
-        raise ConfigurationError(
-            "event_broker.delivery.spool: events wait in memory, which no other process can see; "
-            "name a folder to keep them in, or mount event_brokers_monitor.application() in the "
-            "process that publishes"
-        )
-    return settings
 
 
 def _run(app: Any, listener: socket.socket, signals: StopSignals) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from event_brokers_monitor.observer import Observer
+from event_brokers_monitor.observer import Observer, Sight
 from event_brokers_monitor.passing import Watch
 
 STREAM_SECONDS = 5.0
@@ -27,6 +27,27 @@ _encode = msgspec.json.Encoder().encode
 
 class TooMany(Exception):
     """More streams are open than there may be."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Up to where a page knows what happened: the `Last-Event-ID` of its stream.
+
+    Attributes:
+        number: of the latest that it was told; 0 for nothing yet.
+        mark: of what has numbered it: behind one address there may be several processes.
+        time: of what it was told, seconds since 1970.
+    """
+
+    number: int = 0
+    mark: str = ""
+    time: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.number}-{self.mark}-{self.time}"
+
+    def number_by(self, mark: str) -> int | None:
+        """Return its number, if this has numbered it or it is the beginning; else None."""
+        return self.number if mark == self.mark or self.number == 0 else None
 
 
 class Streams:
@@ -59,33 +80,37 @@ class Streams:
             self._open -= 1
 
 
-async def sights(observer: Observer, since: float) -> AsyncIterator[bytes]:
+async def sights(observer: Observer, told: Told | None) -> AsyncIterator[bytes]:
     """Yield the history since a moment, and then what is seen from now on.
 
     Parameters:
         observer: looks.
-        since: seconds since 1970; 0 for all that is kept.
+        told: up to where the history is known; None where nothing of it is.
     """
     end = time.monotonic() + STREAM_SECONDS
+    told = told or Told()
     yield _AGAIN
-    sight = await observer.next_after(since if since <= time.time() else 0.0)
-    yield _told("history", observer.history(since), sight.time)
-    while True:
-        yield _told("sight", sight, sight.time)
-        if time.monotonic() >= end:
-            return
-        sight = await observer.next_after(sight.time)
+    sight = await observer.next_after(told.number_by(observer.mark) or 0, STREAM_SECONDS)
+    if sight is None:
+        return  # nothing was seen: the page asks again, and says how old it is
+    # the clock may have been put back since
+    history = observer.history(told.time if told.time <= sight.time else 0.0)
+    yield _line("history", history, _told(observer, sight))
+    while sight is not None:
+        yield _line("sight", sight, _told(observer, sight))
+        sight = await observer.next_after(sight.number, end - time.monotonic())
 
 
-async def passing(watch: Watch, after: int | None) -> AsyncIterator[bytes]:
+async def passing(watch: Watch, told: Told | None) -> AsyncIterator[bytes]:
     """Yield events as they pass.
 
     Parameters:
         watch: sees them.
-        after: the number of the latest that is known; None for what is new from now on.
+        told: the latest that is known; None, or that of another watch, for what is new from now on.
     """
     end = time.monotonic() + STREAM_SECONDS
-    known = watch.number if after is None or after > watch.number else after
+    after = None if told is None else told.number_by(watch.mark)
+    known = watch.number if after is None else min(after, watch.number)
     note: str | None = None
     yield _AGAIN
     while time.monotonic() < end:
@@ -94,20 +119,26 @@ async def passing(watch: Watch, after: int | None) -> AsyncIterator[bytes]:
             note = watch.note
             latest = max([number, *(each.number for each in events)])
             missed = latest - known - len(events)
-            told = {"events": events, "missed": missed, "note": note}
-            yield _told("passed", told, latest)
+            passed = {"events": events, "missed": missed, "note": note}
+            yield _line("passed", passed, Told(latest, watch.mark))
             known = latest
         await asyncio.sleep(EVENT_SECONDS)
 
 
-def last_told(request: Request) -> float | None:
+def last_told(request: Request) -> Told | None:
     """Return up to where the page knows what happened; None for one that is new."""
+    number, _, rest = request.headers.get("last-event-id", "").partition("-")
+    mark, _, seconds = rest.partition("-")
     try:
-        return float(request.headers["last-event-id"])
-    except (KeyError, ValueError):
+        return Told(int(number), mark, float(seconds or 0.0))
+    except ValueError:
         return None
 
 
-def _told(kind: str, what: Any, number: float) -> bytes:
+def _told(observer: Observer, sight: Sight) -> Told:
+    return Told(sight.number, observer.mark, sight.time)
+
+
+def _line(kind: str, what: Any, told: Told) -> bytes:
     # JSON of msgspec has no line ends
-    return f"event: {kind}\nid: {number}\ndata: ".encode() + _encode(what) + b"\n\n"
+    return f"event: {kind}\nid: {told}\ndata: ".encode() + _encode(what) + b"\n\n"

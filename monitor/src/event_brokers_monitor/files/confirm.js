@@ -2,6 +2,10 @@
 
 import { byId, setText } from "./elements.js";
 
+export function withdraw() {
+  byId("confirm").close("no"); // what it asked about is gone; does nothing where it is not open
+}
+
 export function confirmed(question, yes) {
   const dialog = byId("confirm");
   setText(byId("confirm-question"), question);

@@ -1,6 +1,6 @@
 // Shows dead letters grouped by the reason, and lets one, a group or all be retried or dropped.
 
-import { confirmed } from "./confirm.js";
+import { confirmed, withdraw } from "./confirm.js";
 import { button, byId, make, row, setText } from "./elements.js";
 import { ask, tell } from "./server.js";
 import { clock, count } from "./wording.js";
@@ -15,7 +15,8 @@ export class DeadLetters {
     this.looking = false;
     this.groups = new Map(); // reason -> what shows it, which stays while there are some
     this.total = 0;
-    this.all = this.buttons(() => ({ all: true }), () => this.total, "all");
+    this.until = null; // the last of them
+    this.all = this.buttons(() => ({ all: true, until: this.until }), () => this.total, "all");
     byId("letters-all").append(this.all);
   }
 
@@ -28,7 +29,16 @@ export class DeadLetters {
     this.look();
   }
 
+  gone() {
+    this.clear();
+    this.destination = null;
+    setText(byId("letters-summary"), "");
+  }
+
   clear() {
+    withdraw();
+    this.total = 0;
+    this.all.hidden = true;
     this.groups.clear();
     byId("letters").replaceChildren();
   }
@@ -38,9 +48,10 @@ export class DeadLetters {
       this.again = true;
       return;
     }
+    const name = this.destination;
+    if (name === null) return;
     this.looking = true;
     this.looked = performance.now();
-    const name = this.destination;
     try {
       const found = await ask("dead-letters", { destination: name });
       if (name === this.destination) this.show(found);
@@ -56,7 +67,7 @@ export class DeadLetters {
     }
   }
 
-  show({ groups, others }) {
+  show({ groups, others, until }) {
     const total = groups.reduce((sum, group) => sum + group.count, others);
     const summary = total
       ? `${count(total, "dead letter")} for ${count(groups.length, "reason")}`
@@ -65,6 +76,7 @@ export class DeadLetters {
     const memory = total && !this.canChange ? ". In memory they can only be looked at" : "";
     setText(byId("letters-summary"), summary + rest + memory);
     this.total = total;
+    this.until = until;
     this.all.hidden = !total || !this.canChange;
     this.showGroups(groups);
   }
@@ -88,12 +100,14 @@ export class DeadLetters {
     const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
     const shown = {
       count: 0,
+      until: null,
       samples: "",
       times: make("p", { className: "quiet" }),
       summary: make("summary"),
       body: make("tbody"),
     };
-    shown.buttons = this.buttons(() => ({ reason }), () => shown.count, "the group");
+    const chosen = () => ({ reason, until: shown.until });
+    shown.buttons = this.buttons(chosen, () => shown.count, "the group");
     const area = make(
       "div",
       { className: "scroll", role: "region", tabIndex: 0, "aria-label": `Samples of: ${reason}` },
@@ -110,6 +124,7 @@ export class DeadLetters {
 
   fill(shown, group) {
     shown.count = group.count;
+    shown.until = group.until;
     shown.buttons.hidden = !this.canChange;
     const times = `first ${clock(group.first)}, last ${clock(group.last)}`;
     setText(shown.times, `${count(group.count, "event")}, ${times}`);
@@ -137,15 +152,18 @@ export class DeadLetters {
 
   // chosen: () => which; number: () => how many these are now
   buttons(chosen, number, what) {
+    // what was there when the question was asked, for the page goes on behind it
+    const fixed = () => [{ destination: this.destination, ...chosen() }, number()];
     const retry = async () => {
-      const question = `Send ${count(number(), "dead letter")} again, behind the events that wait?`;
-      if (number() > 1 && !(await confirmed(question, `Retry ${what}`))) return;
-      await this.change("retry", chosen());
+      const [wanted, letters] = fixed();
+      const question = `Send ${count(letters, "dead letter")} again, behind the events that wait?`;
+      if (letters > 1 && !(await confirmed(question, `Retry ${what}`))) return;
+      await this.change("retry", wanted);
     };
     const drop = async () => {
-      const letters = count(number(), "dead letter");
-      const question = `Forget ${letters} for good? Nobody can get them back.`;
-      if (await confirmed(question, `Drop ${what}`)) await this.change("drop", chosen());
+      const [wanted, letters] = fixed();
+      const question = `Forget ${count(letters, "dead letter")} for good? Nobody can get them back.`;
+      if (await confirmed(question, `Drop ${what}`)) await this.change("drop", wanted);
     };
     return make(
       "p", { className: "buttons", hidden: true },
@@ -153,15 +171,16 @@ export class DeadLetters {
     );
   }
 
-  async change(how, chosen) {
+  async change(how, wanted) {
     try {
-      const done = await tell(`dead-letters/${how}`, { destination: this.destination, ...chosen });
+      const done = await tell(`dead-letters/${how}`, wanted);
       const said = how === "retry"
         ? `${count(done.retried, "event")} wait again`
         : `${count(done.dropped, "event")} dropped`;
       await this.look();
       setText(byId("letters-summary"), `${said}. ${byId("letters-summary").textContent}`);
     } catch (error) {
+      await this.look();
       setText(byId("letters-summary"), error.message);
     }
     byId("letters-title").scrollIntoView({ block: "nearest" });

@@ -10,7 +10,7 @@ import { bytes, count, duration, rate, whole } from "./wording.js";
 
 const PIECES = 720;
 const LATE = 4000; // milliseconds without a word, after which the page says so
-const DRAWN_EVERY = 5; // seconds
+const DRAWN_EVERY = 5000; // milliseconds
 const [ACCEPTED, DELIVERED, OLDEST, LATENCY, SLOW] = [1, 2, 4, 5, 6];
 const STATES = {
   connected: "Connected", connecting: "Connecting", retrying: "Not connected", halted: "Halted",
@@ -33,7 +33,7 @@ const letters = new DeadLetters();
 const followers = [new Passing(), new Conversations(), new Publish()];
 let sight = { time: 0, destinations: [], consumers: [] };
 let heard = performance.now();
-let drawn = 0;
+let drawn = -Infinity; // when the charts were, on the clock of the page
 let announced = "";
 
 function listen() {
@@ -42,7 +42,7 @@ function listen() {
     for (const [name, pieces] of Object.entries(JSON.parse(message.data))) {
       pieces.forEach((piece) => note(name, piece));
     }
-    drawn = 0;
+    drawn = -Infinity;
   });
   source.addEventListener("sight", (message) => {
     heard = performance.now();
@@ -77,12 +77,15 @@ function show() {
   showChoice();
   showConsumers();
   const chosen = sight.destinations.find((each) => each.name === byId("chosen").value);
-  if (chosen === undefined) return;
+  if (chosen === undefined) {
+    letters.gone();
+    return;
+  }
   for (const each of followers) each.choose(chosen.name);
   letters.update(chosen);
   showNow(chosen);
   showRoom(chosen);
-  if (sight.time - drawn >= DRAWN_EVERY) showCharts(chosen);
+  if (performance.now() - drawn >= DRAWN_EVERY) showCharts(chosen);
 }
 
 function showConnection() {
@@ -119,7 +122,7 @@ function showChoice() {
     const before = select.value;
     select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
     if (names.includes(before)) select.value = before;
-    drawn = 0;
+    drawn = -Infinity;
   }
   byId("choice").hidden = names.length < 2;
 }
@@ -189,11 +192,11 @@ function showRoom(chosen) {
 }
 
 function showCharts(chosen) {
-  drawn = sight.time;
+  drawn = performance.now();
   const pieces = history.get(chosen.name) ?? [];
   charts.rates.draw(pieces, sight.time, "Nothing is known yet.");
   charts.oldest.draw(pieces, sight.time, "Nothing is known yet.");
-  charts.latency.draw(pieces, sight.time, chosen.is_here
+  charts.latency.draw(pieces, sight.time, chosen.delivers_here
     ? "No event was confirmed in the last hour."
     : "Not known here: the process that delivers measures it, and shows it in its own page and metrics.");
 }
@@ -213,7 +216,7 @@ function showConsumers() {
 }
 
 byId("chosen").addEventListener("change", () => {
-  drawn = 0;
+  drawn = -Infinity;
   show();
 });
 setInterval(showConnection, 1000);

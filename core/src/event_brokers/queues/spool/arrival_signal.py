@@ -14,9 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from event_brokers import fork
 from event_brokers.errors import SpoolError
 from event_brokers.log import logger
 from event_brokers.queues.spool.own_files import open_own
+from event_brokers.queues.spool.worker import never_wait_here
 from event_brokers.wording import name_and_first_line
 
 PIPE = "arrivals"
@@ -59,7 +61,8 @@ class ArrivalSignal:
             if self._listener is not None and self._listener.is_listening():
                 return True
             self.stop_listening()
-            self._listener = _Listener(self._path, hear)
+            with fork.held_off():  # a child that had an end of it would keep the thread from ending
+                self._listener = _Listener(self._path, hear)
         except _FAILURES as error:
             self._tell(error)
             return False
@@ -85,8 +88,8 @@ class ArrivalSignal:
             listener.forget()
 
     def _open_sender(self) -> int:
-        if self._sender is not None and not os.fstat(self._sender).st_nlink:
-            self.stop_sending()  # the whole folder was removed, and may have been made anew
+        if self._sender is not None and not _is_at(self._path, self._sender):
+            self.stop_sending()  # the whole folder was moved or removed, and may be made anew
         if self._sender is None:
             self._sender = _open(self._path)
         return self._sender
@@ -102,26 +105,31 @@ class _Listener:
     def __init__(self, path: Path, hear: Callable[[], None]) -> None:
         with suppress(FileExistsError):
             os.mkfifo(path, 0o600)
+        self._path = path
         self._hear = hear
         self._pipe = _open(path)
-        self._is_over, self._end = os.pipe()
-        thread = threading.Thread(target=self._listen, name="event-brokers-arrivals", daemon=True)
+        self._thread = threading.Thread(
+            target=self._listen, name="event-brokers-arrivals", daemon=True
+        )
+        ends: tuple[int, ...] = ()
         try:
-            thread.start()
+            ends = self._is_over, self._end = os.pipe()
+            self._thread.start()
         except BaseException:
-            self._close()
-            os.close(self._end)
+            for descriptor in (self._pipe, *ends):
+                os.close(descriptor)
             raise
-        self._thread = thread
 
     def is_listening(self) -> bool:
         """Return whether it does, and the pipe is the one that stands in its place."""
-        return self._thread.is_alive() and os.fstat(self._pipe).st_nlink > 0
+        return self._thread.is_alive() and _is_at(self._path, self._pipe)
 
     def end(self) -> None:
         """Let the thread end, and wait until it has."""
+        os.write(self._end, b"\0")
         os.close(self._end)
-        self._thread.join(_END_SECONDS)
+        if self._thread is not threading.current_thread():  # which a destructor may be on
+            self._thread.join(_END_SECONDS)
 
     def forget(self) -> None:
         """Let go, in a forked child, where there is no thread."""
@@ -129,11 +137,12 @@ class _Listener:
         os.close(self._end)
 
     def _listen(self) -> None:
+        never_wait_here()
         try:
             waiting = select.poll()
             waiting.register(self._pipe, select.POLLIN)
             waiting.register(self._is_over, select.POLLIN)
-            while self._pipe in dict(waiting.poll()):
+            while self._is_over not in dict(waiting.poll()):
                 self._empty()
                 self._hear()
         finally:
@@ -146,6 +155,14 @@ class _Listener:
     def _close(self) -> None:
         os.close(self._pipe)
         os.close(self._is_over)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Return whether an open file is the one that stands in a place now."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _open(path: Path) -> int:

@@ -26,6 +26,11 @@ def is_worker() -> bool:
     return getattr(_here, "is_worker", False)
 
 
+def never_wait_here() -> None:
+    """Have the calling thread count as such a one, for it is another thread of the spool's own."""
+    _here.is_worker = True
+
+
 class Worker:
     """Serves requests, one after the other, on a daemon thread that starts with the first.
 
