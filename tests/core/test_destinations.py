@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,62 @@ from event_brokers import (
 )
 from event_brokers.delays import Delays
 from event_brokers.destinations import Destination, destinations
+from event_brokers.queues.spool import Spool
+from event_brokers.queues.spool.file import SpoolFile
+from event_brokers.queues.spool.request import Request
 from event_brokers.testing import MemoryBroker
-from waiting import wait_until
+from spools import run_elsewhere
+from waiting import next_line, wait_until
 
 pytestmark = pytest.mark.usefixtures("alone")
 QUICK = Delays(first=0.001, first_halted=0.001, longest=0.01)
+RETRY = """
+import sys
+from pathlib import Path
+from spools import open_spool
+spool = open_spool(Path(sys.argv[1]))
+assert spool.retry([sys.argv[2]]) == 1
+spool.close()
+"""
+FORK = """
+import os, sys, threading, warnings
+from pathlib import Path
+from event_brokers import Event
+from event_brokers.destinations import destinations
+from event_brokers.queues.spool import tables
+from event_brokers.testing import MemoryBroker
+from spools import open_spool
+warnings.simplefilter("ignore")
+folder, insert, amid = Path(sys.argv[1]), tables.insert, threading.Event()
+open_spool(folder).close()
+(destination,) = destinations([MemoryBroker().settings(spool=str(folder))])
+
+def slow(connection, events):
+    amid.set()
+    threading.Event().wait(0.3)  # long enough for a fork that nothing holds
+    return insert(connection, events)
+
+def inherited():
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except FileNotFoundError:
+            continue  # the one that lists them
+        if target.startswith(str(folder)):
+            yield target
+
+tables.insert = slow
+accepting = threading.Thread(target=destination.accept, args=(Event.from_dict({}, "accepted"),))
+accepting.start()
+assert amid.wait(60)
+child = os.fork()
+if child == 0:
+    print("inherited:", *inherited(), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+accepting.join()
+print("accepted:", *(event.id for event in destination.latest(5)), flush=True)
+"""
 
 
 @pytest.fixture(params=["memory", "spool"])
@@ -54,6 +106,15 @@ def letters(destination: Destination) -> list[str]:
     """Return the ids of the dead letters."""
     with destination.dead_letters() as found:
         return [letter.event.id for letter in found]
+
+
+def open_files(folder: Path) -> list[str]:
+    """Return which files below a folder this process has open."""
+    found = list[str]()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists them
+            found.append(str(descriptor.readlink()))
+    return [each for each in found if each.startswith(str(folder))]
 
 
 def test_an_event_is_found_where_it_is(delivery: dict[str, Any]) -> None:
@@ -104,6 +165,76 @@ def test_dead_letters_on_disk_are_retried_and_dropped(tmp_path: Path) -> None:
         memory.answer()
         broker.flush(10)
         assert memory.ids() == [two, waiting]
+
+
+def test_what_somebody_retries_while_it_is_dropped_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits again at the last moment before the change, and only dead letters are dropped."""
+    memory = MemoryBroker(QUICK)
+    settings = memory.settings(spool=str(tmp_path / "spool"))
+    with EventBroker(settings, QUICK) as broker:
+        one, two = buried(memory, broker, 2)
+    (destination,) = destinations([settings])
+    change, changes = SpoolFile.change, list[Request[Any]]()
+
+    def struck(file: SpoolFile, request: Request[Any], patience: float = 0.0) -> Any:
+        changes.append(request)
+        if len(changes) == 2:  # the first one opens it
+            with run_elsewhere(RETRY, str(tmp_path / "spool"), one) as process:
+                assert process.wait(60) == 0
+        return change(file, request, patience)
+
+    monkeypatch.setattr(SpoolFile, "change", struck)
+    assert destination.drop([one, two]) == 1
+    assert len(changes) == 2
+    assert isinstance(destination.find(one), Event)
+    assert [event.id for event in destination.latest(5)] == [one]
+    assert letters(destination) == []
+
+
+def test_dead_letters_of_a_broker_that_is_open_here_change_on_its_own_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No second one is opened beside it."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        one, two, three = buried(memory, broker, 3)
+        destination = only()
+        opened = list[Path]()
+        monkeypatch.setattr(
+            Spool, "__init__", lambda _self, folder, *_, **_owner: opened.append(folder)
+        )
+        assert letters(destination) == [one, two, three]
+        assert isinstance(destination.find(one), DeadLetter)
+        assert destination.drop([one]) == 1
+        assert destination.retry([two]) == 1
+        wait_until(lambda: memory.ids() == [two])
+        assert letters(destination) == [three]
+        assert opened == []
+
+
+def test_a_destination_whose_broker_was_closed_meanwhile_lets_go_of_its_files(
+    tmp_path: Path,
+) -> None:
+    """What is asked of it is answered all the same."""
+    memory = MemoryBroker(QUICK)
+    with memory.start(spool=str(tmp_path / "spool")) as broker:
+        (one,) = buried(memory, broker, 1)
+        destination = only()
+    assert letters(destination) == [one]
+    assert isinstance(destination.find(one), DeadLetter)
+    assert destination.latest(5) == []
+    assert destination.drop([one]) == 1
+    assert open_files(tmp_path) == []
+
+
+def test_a_fork_inherits_nothing_of_a_spool_that_is_fed_from_outside(tmp_path: Path) -> None:
+    """A child would keep the lock that all others wait for; the parent goes on."""
+    with run_elsewhere(FORK, str(tmp_path / "spool")) as process:
+        assert next_line(process) == "inherited:"
+        assert next_line(process) == "accepted: accepted"
+        assert process.wait(60) == 0
 
 
 def test_dead_letters_in_memory_can_only_be_looked_at() -> None:

@@ -26,12 +26,22 @@ def test_looking_at_a_spool_changes_nothing_there(commands: Commands) -> None:
     """It is seen whoever delivers it, and stays as it was, to the byte and the second."""
     folder = spooled(commands)
     assert commands.run("publish", "-", given='{"event": "user"}\n').code == 0
+    at = {"destination": "journal"}
+    asked = [
+        ("dead-letters", at, "groups"),
+        ("conversations", at, "conversations"),
+        ("conversation", {**at, "sender_id": "anna"}, "events"),
+        ("whereabouts", {**at, "id": "unknown"}, "where"),
+    ]
     before = tree(folder)
     with commands.start("monitor", "--port", "0", stderr=None) as process:
         url = next_line(process).removeprefix(URL)
         with httpx2.Client(base_url=url, timeout=60, trust_env=False) as client:
             assert "event-brokers" in client.get("/").text
             assert '"delivered":1' in client.get("/api/stream").text
+            for path, words, expected in asked:
+                assert expected in client.get(f"/api/{path}", params=words).json()
+                assert tree(folder) == before
         process.send_signal(signal.SIGINT)
         assert ended(process).code == 130
     assert tree(folder) == before

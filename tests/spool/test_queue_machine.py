@@ -169,6 +169,13 @@ class SpoolMachine(QueueMachine):
         self.buried = [event_id for event_id in self.buried if event_id not in wanted]
         self.pending = [event_id for event_id in self.pending if event_id not in wanted]
 
+    @rule(numbers=NUMBERS)
+    def drop_dead_letters(self, numbers: list[int]) -> None:
+        """Dead letters are forgotten, and what waits goes on waiting."""
+        wanted = {an_event(number).id for number in numbers}
+        assert self.spool.drop_dead_letters(sorted(wanted)) == len(wanted & {*self.buried})
+        self.buried = [event_id for event_id in self.buried if event_id not in wanted]
+
     @invariant()
     def agrees(self) -> None:
         # retry may bring more than may be appended

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from event_brokers import SpoolError
+from event_brokers.destinations import Destination, destinations
 from event_brokers.look import look_from_outside
-from event_brokers.queues.protocol import Counts
+from event_brokers.queues.protocol import Counts, DeadLetter
 from event_brokers.queues.spool import opening, schema, tables
 from event_brokers.queues.spool import view as view_module
 from event_brokers.queues.spool.view import view
@@ -47,6 +49,26 @@ def make(folder: Path) -> None:
     spool = open_spool(folder)
     spool.append([an_event(number) for number in range(5)], 0)
     spool.close()
+
+
+def bury(folder: Path, count: int) -> None:
+    """Make a spool with so many dead letters, and close it."""
+    spool = open_spool(folder)
+    events = [an_event(number) for number in range(count)]
+    spool.append(events, 0)
+    spool.bury([DeadLetter(event, "refused", 0.0) for event in events])
+    spool.close()
+
+
+def letters(destination: Destination) -> list[str]:
+    """Return the ids of the dead letters."""
+    with destination.dead_letters() as found:
+        return [letter.event.id for letter in found]
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return a section with a spool."""
+    return MemoryBroker().settings(spool=str(folder))
 
 
 def missing(_folder: Path) -> None:
@@ -147,6 +169,90 @@ def test_looking_changes_nothing(
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize(("prepare", "expected"), STATES)
+def test_reading_events_changes_nothing(
+    tmp_path: Path, prepare: Callable[[Path], None], expected: int | str
+) -> None:
+    """Neither what waits, nor dead letters, nor one of them; it is refused as a look is."""
+    folder = tmp_path / "spool"
+    prepare(folder)
+    before = tree(tmp_path)
+    (destination,) = destinations([settings_of(folder)])
+    asked: list[Callable[[], Any]] = [
+        lambda: [event.id for event in destination.latest(2)],
+        lambda: letters(destination),
+        lambda: destination.find("e000001"),
+    ]
+    if isinstance(expected, str):
+        for ask in asked:
+            with pytest.raises(SpoolError, match=expected):
+                ask()
+    elif expected == 0:
+        assert [ask() for ask in asked[:2]] == [[], []]
+        with pytest.raises(SpoolError, match="nothing was published into this spool yet"):
+            asked[2]()
+    else:
+        latest = [an_event(number).id for number in (expected - 1, expected - 2)]
+        assert [ask() for ask in asked] == [latest, [], an_event(1)]
+    assert tree(tmp_path) == before
+
+
+def test_reading_events_of_a_spool_in_use_changes_nothing(tmp_path: Path) -> None:
+    """They are as they are now, with what stands in the log alone."""
+    folder = tmp_path / "spool"
+    with run_elsewhere(HELD, str(folder)) as process:
+        assert next_line(process) == "ready"
+        before = tree(folder)
+        (destination,) = destinations([settings_of(folder)])
+        assert [event.id for event in destination.latest(1)] == ["e000004"]
+        assert destination.find("e000000") == an_event(0)
+        assert letters(destination) == []
+        assert tree(folder) == before
+
+
+def test_an_altered_event_is_said_and_left_as_it_is(tmp_path: Path) -> None:
+    """The file is sound, but a row of it is not what was written."""
+    folder = tmp_path / "spool"
+    make(folder)
+    with closing(sqlite3.connect(folder / "data" / "events.db")) as connection:
+        connection.execute("UPDATE events SET body = x'00' WHERE event_id = 'e000004'")
+        connection.commit()
+    before = tree(folder)
+    (destination,) = destinations([settings_of(folder)])
+    for ask in (lambda: destination.latest(1), lambda: destination.find("e000004")):
+        with pytest.raises(SpoolError, match="the next program that publishes repairs it"):
+            ask()
+    assert destination.find("e000003") == an_event(3)
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize("count", [499, 500, 501, 1203])
+def test_however_many_dead_letters_there_are_all_are_read_in_order(
+    tmp_path: Path, count: int
+) -> None:
+    """They are read a piece at a time, and each of them once."""
+    folder = tmp_path / "spool"
+    bury(folder, count)
+    before = tree(folder)
+    (destination,) = destinations([settings_of(folder)])
+    assert letters(destination) == [an_event(number).id for number in range(count)]
+    assert tree(folder) == before
+
+
+def test_dead_letters_that_are_dropped_while_they_are_read_hide_no_others(tmp_path: Path) -> None:
+    """Whoever reads holds nobody up, and goes on behind those that it has read."""
+    folder = tmp_path / "spool"
+    bury(folder, 1203)
+    (destination,) = destinations([settings_of(folder)])
+    with destination.dead_letters() as found:
+        rest = iter(found)
+        first = next(rest).event.id
+        assert destination.drop([first, an_event(1100).id]) == 2
+        read = [first, *(letter.event.id for letter in rest)]
+    left = [an_event(number).id for number in range(1203) if number != 1100]
+    assert [event_id for event_id in read if event_id in left] == left
+
+
 def test_a_spool_in_use_is_seen_as_it_is_now(tmp_path: Path) -> None:
     """With what stands in the log alone, and nothing is added to what its process has there."""
     folder = tmp_path / "spool"
@@ -193,11 +299,6 @@ def test_who_opens_it_while_it_is_looked_at_can_write(
     looking.join(60)
     writing.join(60)
     assert done == [8]
-
-
-def settings_of(folder: Path) -> Settings:
-    """Return a section with a spool."""
-    return MemoryBroker().settings(spool=str(folder))
 
 
 def test_a_folder_that_is_closed_to_the_user_is_an_error_of_the_spool(tmp_path: Path) -> None:

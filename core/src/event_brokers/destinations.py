@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,12 +13,13 @@ from event_brokers.errors import ConfigurationError, SpoolError
 from event_brokers.event import Event
 from event_brokers.living import numbered
 from event_brokers.look import Look, folder_of, look_from_outside
-from event_brokers.queues.choice import spool_arguments, spool_type
-from event_brokers.queues.protocol import DeadLetter
+from event_brokers.queues.choice import read_only_spool, spool_of_others, spool_type
+from event_brokers.queues.protocol import DeadLetter, NotMade, Queue
 from event_brokers.settings import Settings
 
 if TYPE_CHECKING:
     from event_brokers.queues.spool import Spool
+    from event_brokers.queues.spool.view import ReadOnlySpool
 
 
 class Destination(msgspec.Struct, frozen=True):
@@ -45,15 +45,16 @@ class Destination(msgspec.Struct, frozen=True):
         """Hand out the dead letters that are kept, oldest first.
 
         Raises:
-            SpoolError: the spool cannot be read.
+            SpoolError: the spool cannot be read; also while they are read.
         """
         if self.look.spool is None:
-            yield self._own().dead_letters()
-        elif not Path(self.look.spool).exists():
-            yield ()
-        else:
-            with self._spool() as spool, spool.contents() as (_, letters):
+            with self._own() as queue:
+                yield queue.dead_letters()
+        elif self.engine is not None:
+            with self._changed() as spool, spool.contents() as (_, letters):
                 yield letters
+        else:
+            yield self._others_dead_letters()
 
     def latest(self, limit: int) -> list[Event]:
         """Return the last of the pending events, the latest first.
@@ -64,12 +65,11 @@ class Destination(msgspec.Struct, frozen=True):
         Raises:
             SpoolError: the spool cannot be read.
         """
-        if self.engine is not None or self.look.spool is None:
-            return self._own().latest(limit)
-        if not Path(self.look.spool).exists():
+        try:
+            with self._read() as queue:
+                return queue.latest(limit)
+        except NotMade:
             return []
-        with self._spool() as spool:
-            return spool.latest(limit)
 
     def find(self, event_id: str) -> Event | DeadLetter | None:
         """Return a pending event or a dead letter; None where neither is kept under this id.
@@ -77,10 +77,8 @@ class Destination(msgspec.Struct, frozen=True):
         Raises:
             SpoolError: the spool cannot be read, or was not made yet.
         """
-        if self.engine is not None or self.look.spool is None:
-            return self._own().find(event_id)
-        with self._spool() as spool:
-            return spool.find(event_id)
+        with self._read() as queue:
+            return queue.find(event_id)
 
     def accept(self, event: Event) -> None:
         """Accept an event, which whoever delivers the others will deliver.
@@ -93,7 +91,7 @@ class Destination(msgspec.Struct, frozen=True):
         if self.engine is not None:
             self.engine.append([event], 0.0)
             return
-        with self._spool() as spool:
+        with self._changed() as spool:
             spool.append([event], 0.0)
 
     def retry(self, ids: Sequence[str]) -> int:
@@ -114,15 +112,29 @@ class Destination(msgspec.Struct, frozen=True):
             SpoolError: the spool cannot be written.
         """
         with self._changed() as spool:
-            return spool.drop([id_ for id_ in ids if isinstance(spool.find(id_), DeadLetter)])
+            return spool.drop_dead_letters(ids)
 
-    def _own(self) -> Engine:
+    @contextmanager
+    def _own(self) -> Iterator[Queue]:
         if self.engine is None:
             raise ConfigurationError(
                 "event_broker.delivery.spool: events wait in the memory of another process; name a "
                 "folder to keep them in"
             )
-        return self.engine
+        with self.engine.queue() as queue:
+            yield queue
+
+    @contextmanager
+    def _read(self) -> Iterator[Queue | ReadOnlySpool]:
+        if self.engine is None and self.look.spool is not None:
+            yield read_only_spool(self.look.spool)
+            return
+        with self._own() as queue:
+            yield queue
+
+    def _others_dead_letters(self) -> Iterator[DeadLetter]:
+        with suppress(NotMade):
+            yield from read_only_spool(self.look.spool or "").dead_letters()
 
     @contextmanager
     def _changed(self) -> Iterator[Spool]:
@@ -131,20 +143,13 @@ class Destination(msgspec.Struct, frozen=True):
                 "event_broker.delivery.spool: dead letters in memory can only be looked at; name a "
                 "folder to keep them in"
             )
-        with self._spool() as spool:
-            yield spool
-
-    @contextmanager
-    def _spool(self) -> Iterator[Spool]:
-        folder = self.look.spool or ""
-        if not Path(folder).exists():
-            raise SpoolError(f"'{folder}': nothing was published into this spool yet")
-        # nobody's: whoever looks neither takes it over nor asks whose it is
-        spool = spool_type()(*spool_arguments(self.settings, folder), owner=None)
-        try:
-            yield spool
-        finally:
-            spool.close()
+        if self.engine is None:
+            with spool_of_others(self.settings, self.look.spool) as spool:
+                yield spool
+            return
+        with self._own() as queue:
+            assert isinstance(queue, spool_type()), "has a folder"
+            yield queue
 
 
 def destinations(spools: Iterable[Settings] = ()) -> Iterator[Destination]:

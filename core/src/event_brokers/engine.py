@@ -7,7 +7,8 @@ may raise, or call any of them again. Each step is one that can be repeated.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -139,21 +140,20 @@ class Engine:
             measured=self._measured(running),
         )
 
+    @contextmanager
+    def queue(self) -> Iterator[Queue]:
+        """Hand out where its events wait; one that is closed lets go of its files afterwards."""
+        queue = self._use().queue
+        try:
+            yield queue
+        finally:
+            if self._at_end:
+                queue.close()
+
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first."""
-        queue = self._use().queue
-        letters = queue.dead_letters()
-        if self._at_end:
-            queue.close()
-        return letters
-
-    def find(self, event_id: str) -> Event | DeadLetter | None:
-        """Return a pending event or a dead letter; None where neither is kept under this id."""
-        return self._use().queue.find(event_id)
-
-    def latest(self, limit: int) -> list[Event]:
-        """Return the last of the pending events, the latest first."""
-        return self._use().queue.latest(limit)
+        with self.queue() as queue:
+            return queue.dead_letters()
 
     @property
     def settings(self) -> Settings:

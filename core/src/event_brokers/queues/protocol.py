@@ -15,8 +15,20 @@ from typing import Protocol
 import msgspec
 
 from event_brokers.condition import Condition
+from event_brokers.errors import SpoolError
 from event_brokers.event import Event
 from event_brokers.measurements import Histogram
+
+
+class NotMade(SpoolError):
+    """Nobody has published into the spool yet.
+
+    Parameters:
+        folder: of the spool.
+    """
+
+    def __init__(self, folder: object) -> None:
+        super().__init__(f"'{folder}': nothing was published into this spool yet")
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

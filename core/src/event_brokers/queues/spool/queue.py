@@ -201,6 +201,16 @@ class Spool:
             Departure(lambda connection: tables.drop(connection, ids), self._left.ring)
         )
 
+    def drop_dead_letters(self, ids: Sequence[str]) -> int:
+        """Forget dead letters, but not those that wait again by now; return how many there were.
+
+        Parameters:
+            ids: their event ids.
+        """
+        return self._file.change(
+            Departure(lambda connection: tables.drop_dead_letters(connection, ids))
+        )
+
     def find(self, event_id: str) -> Event | DeadLetter | None:
         return self._file.read(lambda connection: tables.find(connection, event_id))
 

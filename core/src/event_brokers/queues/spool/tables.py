@@ -187,10 +187,15 @@ def revive(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     return revived
 
 
+def drop_dead_letters(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
+    """Forget dead letters, and no pending events; return how many there were."""
+    return sum(_take_letter(connection, id_) is not None for id_ in ids)
+
+
 def drop(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Forget dead letters and pending events; return how many there were."""
     wanted = list(ids)
-    buried = sum(_take_letter(connection, id_) is not None for id_ in wanted)
+    buried = drop_dead_letters(connection, wanted)
     last = last_number(connection) or 0
     pending = _remove(connection, "events", wanted)
     connection.execute(_DEPART, (last, pending, 0, 0, 0))
@@ -213,6 +218,15 @@ def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
     """Read every dead letter, oldest first."""
     for cells in connection.execute(f"SELECT {LETTER} FROM dead_letters ORDER BY seq"):
         yield letter_of(cells)
+
+
+def dead_letters_behind(
+    connection: sqlite3.Connection, number: int, limit: int
+) -> list[tuple[int, DeadLetter]]:
+    """Return the next dead letters behind a number, oldest first, each with its own number."""
+    select = f"SELECT seq, {LETTER} FROM dead_letters WHERE seq > ? ORDER BY seq LIMIT ?"
+    found = connection.execute(select, (number, limit))
+    return [(seq, letter_of(cells)) for seq, *cells in found]
 
 
 def latest(connection: sqlite3.Connection, limit: int) -> list[Event]:

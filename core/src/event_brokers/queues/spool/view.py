@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from event_brokers import fork
 from event_brokers.condition import Condition
 from event_brokers.errors import SpoolError
-from event_brokers.queues.protocol import Counts
+from event_brokers.event import Event
+from event_brokers.queues.protocol import Counts, DeadLetter, NotMade
 from event_brokers.queues.spool import opening, right, salvage, schema
 from event_brokers.queues.spool.database import (
     COMMIT_LOCK,
@@ -24,13 +27,15 @@ from event_brokers.queues.spool.database import (
 )
 from event_brokers.queues.spool.file_lock import is_locked
 from event_brokers.queues.spool.own_files import refuse_unsafe, refuse_unsafe_folder
-from event_brokers.queues.spool.tables import counts
+from event_brokers.queues.spool.tables import counts, dead_letters_behind, find, latest
 from event_brokers.wording import system_reason
 
 _BUSY_SECONDS = 1.0
 _TRIES = 3  # the file changes its kind where the last program that has it open closes it
+_PIECE = 500  # dead letters: a fork and whoever opens the file wait for no more
 # what is said of each file is the name, the size and when it was changed; None where it is missing
 _State = tuple[tuple[int, int, int] | None, ...]
+_Found = TypeVar("_Found")
 
 
 class View(msgspec.Struct, frozen=True):
@@ -49,6 +54,42 @@ class View(msgspec.Struct, frozen=True):
     is_attended: bool
 
 
+class ReadOnlySpool:
+    """The events of a spool as they are read from outside.
+
+    Whatever is asked raises NotMade where nothing was published into it yet, and SpoolError where
+    it cannot be read as it stands there.
+
+    Parameters:
+        folder: of the spool.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Read every dead letter, oldest first, a piece at a time: each as it is at one moment."""
+        number = 0
+        while piece := self._read(partial(dead_letters_behind, number=number, limit=_PIECE)):
+            yield from (letter for _, letter in piece)
+            number = piece[-1][0]
+
+    def latest(self, limit: int) -> list[Event]:
+        """Return the last of the pending events, the latest first.
+
+        Parameters:
+            limit: how many at most.
+        """
+        return self._read(partial(latest, limit=limit))
+
+    def find(self, event_id: str) -> Event | DeadLetter | None:
+        """Return a pending event or a dead letter; None where neither is kept under this id."""
+        return self._read(partial(find, event_id=event_id))
+
+    def _read(self, look: Callable[[sqlite3.Connection], _Found]) -> _Found:
+        return _looked(self._folder, lambda folder: _read_file(folder, look))
+
+
 def view(folder: Path) -> View | None:
     """Look at a spool; return None where none was made yet.
 
@@ -59,42 +100,56 @@ def view(folder: Path) -> View | None:
         SpoolError: it cannot be read as it stands there.
     """
     try:
+        return _looked(folder, _view)
+    except NotMade:
+        return None
+
+
+def _looked(folder: Path, look: Callable[[Path], _Found]) -> _Found:
+    """Return what is found while no fork and no other opening comes between."""
+    try:
         with fork.held_off(), opening.alone():
-            return _view(folder) if _is_made(folder) else None
+            _refuse_unready(folder)
+            return look(folder)
     except OSError as error:
         raise SpoolError(f"'{folder}': {system_reason(error)}") from error
 
 
-def _is_made(folder: Path) -> bool:
+def _refuse_unready(folder: Path) -> None:
     if _stamp(folder) is None:
-        return False
+        raise NotMade(folder)
     refuse_unsafe_folder(folder)
     if salvage.is_under_way(folder):
         raise SpoolError(
             f"'{folder}': a damaged file was set aside; the next program that publishes reads it"
         )
-    if _stamp(folder / DATABASE) is not None:
-        return True
-    if _stamp(folder / COMMIT_LOCK) is None:
-        return False  # a folder that was made for a spool
-    raise SpoolError(f"'{folder / DATABASE}': is missing; the next program that publishes makes it")
+    database = folder / DATABASE
+    if _stamp(database) is not None:
+        refuse_unsafe(database.parent)
+        for file in _files(database):
+            refuse_unsafe(file)
+    elif _stamp(folder / COMMIT_LOCK) is None:
+        raise NotMade(folder)  # a folder that was made for a spool
+    else:
+        raise SpoolError(f"'{database}': is missing; the next program that publishes makes it")
 
 
 def _view(folder: Path) -> View:
+    try:
+        found = _read_file(folder, counts)
+    except NotMade:  # somebody is about to
+        found = Counts(0, 0, 0, 0, None)
     database, lock = folder / DATABASE, folder / right.LOCK
-    refuse_unsafe(database.parent)
-    for file in _files(database):
-        refuse_unsafe(file)
-    found = _counts(database)
     size = sum(size_of(file) for file in _files(database)[:2])
     return View(found, right.told(lock), size, is_locked(lock))
 
 
-def _counts(database: Path) -> Counts:
+def _read_file(folder: Path, look: Callable[[sqlite3.Connection], _Found]) -> _Found:
+    database = folder / DATABASE
     for _ in range(_TRIES):
         before = _state(database)
         try:
-            found = _read(database, before)
+            found = _read_once(folder, before, look)
         except SpoolError:
             if _state(database) == before:
                 raise
@@ -105,11 +160,12 @@ def _counts(database: Path) -> Counts:
     raise SpoolError(f"'{database}': changed while it was looked at; look again")
 
 
-def _read(database: Path, state: _State) -> Counts:
+def _read_once(folder: Path, state: _State, look: Callable[[sqlite3.Connection], _Found]) -> _Found:
+    database = folder / DATABASE
     try:
         with _opened(f"{database.as_uri()}?{_way(database, state)}") as connection:
             if schema.is_new(connection):
-                return Counts(0, 0, 0, 0, None)
+                raise NotMade(folder)
             schema.refuse_unsuitable(connection)
             if schema.version_of(connection) != schema.VERSION:
                 raise SpoolError(
@@ -117,7 +173,7 @@ def _read(database: Path, state: _State) -> Counts:
                     "publishes brings it up to date"
                 )
             connection.execute("BEGIN")
-            return counts(connection)
+            return look(connection)
     except FAILURES as error:
         failure = in_words(database, None, error)
         if not isinstance(failure, Damaged):
