@@ -61,9 +61,15 @@ def serving(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             if process.poll() is None:
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    child.kill()
-                process.kill()
+                kill_all(process)
+
+
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a supervisor and its workers, which it would start anew."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for child in children:
+        child.kill()
 
 
 def say(port: int, number: int) -> tuple[int, dict[str, Any]]:
@@ -88,9 +94,7 @@ def test_four_workers_of_fastapi_lose_nothing(tmp_path: Path) -> None:
     with serving(tmp_path, port) as process:
         with ThreadPoolExecutor(8) as clients:
             answers = list(clients.map(lambda number: say(port, number), range(60)))
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
+        kill_all(process)
     assert {status for status, _ in answers} == {202}
     (tmp_path / "not there yet").mkdir()
     port = free_port()

@@ -72,7 +72,7 @@ class Endpoints:
             raise HTTPException(HTTPStatus.BAD_REQUEST, "stream: is not served; leave it out")
         message = Message(
             body.message,
-            str(body.sender),
+            body.sender_id(),
             body.input_channel or "rest",
             body.metadata or {},
         )

@@ -23,16 +23,25 @@ CONVERSATION_NAME = {
 }
 EVENT_TYPE = {"maxLength": 255, "pattern": f"^({_PRINTABLE}| )+$", "description": "printable"}
 _Name = Annotated[str, Meta(extra_json_schema=CONVERSATION_NAME)]
+# a JSON Schema's integer may be written as 15.0; what has more bits is no number in most languages
+_Number = (
+    Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[float, Meta(multiple_of=1, ge=-(2**63), lt=2**63)]
+)
 
 
 class WebhookBody(msgspec.Struct):
     """What is sent to the REST channel; the names are Rasa's."""
 
     message: str
-    sender: _Name | int = "default"
+    sender: _Name | _Number = "default"
     metadata: dict[str, Any] | None = None
     input_channel: str | None = None
     stream: Annotated[bool | None, Meta(extra_json_schema={"enum": [False, None]})] = None
+
+    def sender_id(self) -> str:
+        """Return the conversation that it is for."""
+        return str(int(self.sender) if isinstance(self.sender, float) else self.sender)
 
 
 class MessageBody(msgspec.Struct):
