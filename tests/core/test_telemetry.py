@@ -238,7 +238,15 @@ def test_a_trace_is_found_at_the_consumer_through_an_outage_and_a_kill(tmp_path:
     assert found.is_remote
 
 
-class Failing:
+class AlwaysActive:
+    """What an instrumentation says that is asked for headers with every event."""
+
+    def is_active(self) -> bool:
+        """Say so."""
+        return True
+
+
+class Failing(AlwaysActive):
     """An instrumentation with a bug."""
 
     def headers(self) -> dict[str, str]:
@@ -271,11 +279,48 @@ def test_an_instrumentation_that_fails_harms_nobody(caplog: pytest.LogCaptureFix
     assert told == ["instrumentation: failed: ValueError"]
 
 
+class Inactive(Failing):
+    """An instrumentation that has nothing to add, and fails when it is asked for it."""
+
+    def is_active(self) -> bool:
+        """Say so."""
+        return False
+
+
+@pytest.mark.parametrize("others", [[], [Inactive()]])
+def test_an_instrumentation_that_is_not_active_is_asked_for_nothing(
+    others: list[Inactive], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not alone, and not beside another."""
+    there: list[instrumentation.Instrumentation] = [Inactive(), *others]
+    for each in there:
+        instrumentation.install(each)
+    try:
+        assert Event.from_dict({"n": 1}).given_headers == {}
+    finally:
+        for each in there:
+            instrumentation.remove(each)
+    assert not caplog.records
+
+
+def test_one_active_instrumentation_beside_another_that_is_not_adds_its_headers() -> None:
+    """In either order of their coming."""
+    both: tuple[instrumentation.Instrumentation, ...] = (Inactive(), Adding({"a": "b"}))
+    for there in (both, both[::-1]):
+        for each in there:
+            instrumentation.install(each)
+        try:
+            assert Event.from_dict({"n": 1}).given_headers["a"] == "b"
+        finally:
+            for each in there:
+                instrumentation.remove(each)
+
+
 class OutOfTime(Exception):
     """What the application did has taken too long."""
 
 
-class Interrupted:
+class Interrupted(AlwaysActive):
     """An instrumentation amid which a signal comes."""
 
     def headers(self) -> Mapping[str, str]:
@@ -304,7 +349,7 @@ def test_a_time_limit_that_strikes_an_instrumentation_is_the_callers() -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
-class Adding:
+class Adding(AlwaysActive):
     """An instrumentation that adds whatever it is told to, and ends batches as it is told to.
 
     Parameters:

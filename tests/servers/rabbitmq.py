@@ -80,6 +80,23 @@ class RabbitMQ(ServerProcess):
         )
         return completed.stdout
 
+    def kill(self) -> None:
+        """End it as kill -9 does, once the queues that it has confirmed are on disk.
+
+        RabbitMQ 3.10 confirms about one declaration in a hundred that stays in memory until the
+        next one, for 2 s at most; killed meanwhile, it knows nothing of that queue any more.
+        """
+        if self.running and not self.paused:
+            self._write_declarations()
+        super().kill()
+
+    def _write_declarations(self) -> None:
+        with self.connection() as connection:
+            channel = connection.channel()
+            for number in range(3):  # each writes what those before it have left in memory
+                channel.exchange_declare(f"written-{number}", durable=True)
+                channel.exchange_delete(f"written-{number}")
+
     def _prepare(self) -> None:
         if self._certificates is None:
             self._certificates = Certificates(self.folder)

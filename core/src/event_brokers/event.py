@@ -60,6 +60,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         if not isinstance(event, dict):
             event = _dictionary(event)
         body, given = _to_json(event), checked(headers)
+        is_active = instrumentation.is_active
         return cls(
             id=new_id() if event_id is None else _checked_id(event_id),
             body=body,
@@ -67,7 +68,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             type=_text(event.get("event")),
             timestamp=_seconds(event.get("timestamp")),
             given_headers=(
-                instrumentation.with_context(given, checked) if instrumentation.installed else given
+                instrumentation.with_context(given, checked)
+                if is_active is not None and is_active()
+                else given
             ),
         )
 
