@@ -1,7 +1,7 @@
 """A FastAPI application whose workers share a spool: uvicorn fastapi_app:app --workers 4.
 
-`endpoints.yml` beside it names the broker and, under `delivery`, the spool. An event of a request
-that was answered outlives the worker, and is delivered by whichever of them lives.
+`endpoints.yml` in the working folder names the broker and, under `delivery`, the spool. An event of
+a request that was answered outlives the worker, and is delivered by whichever of them lives.
 """
 
 from __future__ import annotations
