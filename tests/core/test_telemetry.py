@@ -238,6 +238,18 @@ def test_a_trace_is_found_at_the_consumer_through_an_outage_and_a_kill(tmp_path:
     assert found.is_remote
 
 
+@contextmanager
+def installed(*told: instrumentation.Instrumentation) -> Iterator[None]:
+    """Tell them of events meanwhile."""
+    for each in told:
+        instrumentation.install(each)
+    try:
+        yield
+    finally:
+        for each in told:
+            instrumentation.remove(each)
+
+
 class AlwaysActive:
     """What an instrumentation says that is asked for headers with every event."""
 
@@ -264,16 +276,11 @@ class Failing(AlwaysActive):
 
 def test_an_instrumentation_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """Events are accepted and delivered; the log says so once, and shows no text of the error."""
-    failing = Failing()
-    instrumentation.install(failing)
     memory = MemoryBroker()
-    try:
-        with memory.start() as broker:
-            for number in range(5):
-                broker.publish({"n": number})
-                broker.flush(20)
-    finally:
-        instrumentation.remove(failing)
+    with installed(Failing()), memory.start() as broker:
+        for number in range(5):
+            broker.publish({"n": number})
+            broker.flush(20)
     assert len(memory.arrived) == 5
     told = [each.getMessage() for each in caplog.records if "instrumentation" in each.getMessage()]
     assert told == ["instrumentation: failed: ValueError"]
@@ -292,28 +299,17 @@ def test_an_instrumentation_that_is_not_active_is_asked_for_nothing(
     others: list[Inactive], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not alone, and not beside another."""
-    there: list[instrumentation.Instrumentation] = [Inactive(), *others]
-    for each in there:
-        instrumentation.install(each)
-    try:
+    with installed(Inactive(), *others):
         assert Event.from_dict({"n": 1}).given_headers == {}
-    finally:
-        for each in there:
-            instrumentation.remove(each)
     assert not caplog.records
 
 
 def test_one_active_instrumentation_beside_another_that_is_not_adds_its_headers() -> None:
     """In either order of their coming."""
     both: tuple[instrumentation.Instrumentation, ...] = (Inactive(), Adding({"a": "b"}))
-    for there in (both, both[::-1]):
-        for each in there:
-            instrumentation.install(each)
-        try:
+    for told in (both, both[::-1]):
+        with installed(*told):
             assert Event.from_dict({"n": 1}).given_headers["a"] == "b"
-        finally:
-            for each in there:
-                instrumentation.remove(each)
 
 
 class OutOfTime(Exception):
@@ -339,13 +335,11 @@ def test_a_time_limit_that_strikes_an_instrumentation_is_the_callers() -> None:
     def time_is_up(_number: int, _frame: Any) -> None:
         raise OutOfTime
 
-    interrupted, before = Interrupted(), signal.signal(signal.SIGUSR1, time_is_up)
-    instrumentation.install(interrupted)
+    before = signal.signal(signal.SIGUSR1, time_is_up)
     try:
-        with MemoryBroker().start() as broker, pytest.raises(OutOfTime):
+        with installed(Interrupted()), MemoryBroker().start() as broker, pytest.raises(OutOfTime):
             broker.publish({"n": 1})
     finally:
-        instrumentation.remove(interrupted)
         signal.signal(signal.SIGUSR1, before)
 
 
@@ -374,16 +368,6 @@ class Adding(AlwaysActive):
                 raise found
 
         return end
-
-
-@contextmanager
-def installed(adding: Adding) -> Iterator[None]:
-    """Tell it of events meanwhile."""
-    instrumentation.install(adding)
-    try:
-        yield
-    finally:
-        instrumentation.remove(adding)
 
 
 @pytest.mark.parametrize(

@@ -143,10 +143,13 @@ class ServerProcess(abc.ABC):
             assert self._main is not None
             os.kill(self._main, self.stop_signal)
             if self._exit_code(self.stop_seconds) is None:
-                self.kill()
+                self._end_at_once()
 
     def kill(self) -> None:
         """End every process of the server at once, as kill -9 does; its data stay."""
+        self._end_at_once()
+
+    def _end_at_once(self) -> None:
         self._signal(signal.SIGKILL)
         self.paused = False
         if self._main is not None and self._exit_code(10) is None:
@@ -186,7 +189,7 @@ class ServerProcess(abc.ABC):
         self._request(list(command))
         code = self._exit_code(self.start_seconds)
         if code is None:
-            self.kill()
+            self._end_at_once()
         if code != 0:
             raise ServerFailed(f"{command[0]} ended with {code}\n{self.log_tail()}")
 

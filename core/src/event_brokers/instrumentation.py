@@ -95,9 +95,9 @@ def delivering(type_name: str, events: Sequence[Any]) -> AbstractContextManager[
 
 def _replace(instrumentations: tuple[Instrumentation, ...]) -> None:
     global installed, is_active
-    installed = instrumentations
-    asks = [each.is_active for each in instrumentations]
-    is_active = _any_is_active if len(asks) > 1 else next(iter(asks), None)
+    installed, is_active = instrumentations, None
+    if instrumentations:
+        is_active = instrumentations[0].is_active if len(instrumentations) == 1 else _any_is_active
 
 
 def _any_is_active() -> bool:
