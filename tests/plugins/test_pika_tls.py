@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import select
 import socket
+import ssl
+import struct
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,9 +20,11 @@ import pytest
 import trustme
 
 from event_brokers import ConfigurationError, Secret, SecretUrl
+from event_brokers.plugin.network import Address
 from event_brokers_pika import PikaOptions
 from event_brokers_pika.hooks import check
 from event_brokers_pika.parameters import make_parameters
+from event_brokers_pika.probe import speaks_tls
 from event_brokers_pika.server import CERTIFICATE_VARIABLE, KEY_VARIABLE
 from pika_plugin import (
     an_event,
@@ -249,3 +257,33 @@ def test_a_password_that_can_be_read_on_its_way_is_warned_of(
         "pika: the password can be read on its way to 'rabbit.example:5672', for there is no TLS; "
         "write amqps://, and require_tls: true, so that it is never sent without"
     )
+
+
+def test_asking_a_server_that_resets_whether_it_speaks_tls_leaves_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reset has come when the connection is made ready for TLS, if there is one by then."""
+    left_open: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", left_open.append)
+    wrap = ssl.SSLContext.wrap_socket
+
+    def wrap_late(context: ssl.SSLContext, plain: socket.socket, **given: Any) -> ssl.SSLSocket:
+        with suppress(OSError):
+            plain.getpeername()
+            select.select([plain], [], [], 20)
+        return wrap(context, plain, **given)
+
+    def reset(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", wrap_late)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        resetting = threading.Thread(target=reset, args=[server])
+        resetting.start()
+        assert not speaks_tls(Address(*server.getsockname()))
+        resetting.join(20)
+        assert not resetting.is_alive()
+    gc.collect()
+    assert not left_open

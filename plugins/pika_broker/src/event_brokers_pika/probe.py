@@ -42,8 +42,23 @@ def find_refusal_after_handshake(address: Address, context: ssl.SSLContext) -> s
 
 @contextmanager
 def _connect(address: Address, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
-    with (
-        socket.create_connection((address.host, address.port), _PROBE_SECONDS) as plain,
-        context.wrap_socket(plain, server_hostname=address.host) as encrypted,
+    failure: OSError | None = None
+    for family, kind, _, _, place in socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM
     ):
-        yield encrypted
+        with _unconnected(socket.socket(family, kind), address, context) as encrypted:
+            try:
+                encrypted.connect(place)
+            except OSError as error:
+                failure = error
+                continue
+            encrypted.do_handshake()
+            yield encrypted
+            return
+    raise failure or OSError(f"'{address}' has no address")
+
+
+def _unconnected(plain: socket.socket, address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a socket that is wrapped first: Python 3.11 loses one that is reset while it is."""
+    plain.settimeout(_PROBE_SECONDS)
+    return context.wrap_socket(plain, server_hostname=address.host, do_handshake_on_connect=False)
