@@ -169,6 +169,23 @@ def test_events_that_leave_together_are_counted_one_by_one(tmp_path: Path) -> No
     spool.close()
 
 
+@pytest.mark.parametrize("count", [3, 64, 65, 200])
+def test_what_is_known_is_not_stored_again_however_large_the_batch(
+    tmp_path: Path, count: int
+) -> None:
+    """Neither what waits, nor what is a dead letter, nor what comes twice in the batch."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1), an_event(2)], 0)
+    spool.bury([DeadLetter(an_event(2), "refused", 1.0)])
+    events = [an_event(number) for number in range(count)]
+    spool.append([*events, an_event(0)], 0)
+    stored = [1, 0, *range(3, count)]
+    assert ids(spool.peek(count, BATCH_BYTES)) == [an_event(number).id for number in stored]
+    assert (spool.counts().pending, spool.counts().dead_letters) == (count - 1, 1)
+    assert spool.counts().accepted == count
+    spool.close()
+
+
 def test_another_file_in_the_place_of_the_first_loses_nothing(tmp_path: Path) -> None:
     """The numbers of a batch mean other events there: only those that were confirmed leave."""
     spool = open_spool(tmp_path / "spool")

@@ -268,11 +268,15 @@ def wrong_end(tmp_path: Path) -> Spool:
     return open_spool(folder)
 
 
-def test_no_event_is_taken_and_not_stored_where_numbers_are_wrong(wrong_end: Spool) -> None:
+@pytest.mark.parametrize("count", [1, 200])
+def test_no_event_is_taken_and_not_stored_where_numbers_are_wrong(
+    wrong_end: Spool, count: int
+) -> None:
     """It would get a number that another one has, and be ignored as one with a known id is."""
-    wrong_end.append([an_event(EVENTS + 10)], 0)
+    new = [an_event(EVENTS + 10 + number) for number in range(count)]
+    wrong_end.append(new, 0)
     found = ids(drain(wrong_end))
-    assert found[-1] == an_event(EVENTS + 10).id
+    assert found[-count:] == ids(new)
     assert len(found) > EVENTS - 20
     wrong_end.close()
 

@@ -26,6 +26,6 @@ def as_ours(section: Section) -> Section:
 
 
 def _reader(type_name: str) -> Callable[[Section], Section] | None:
-    found = [each for each in registrations(GROUP) if each.name == type_name]
+    found = [each for each in registrations(GROUP, type_name) if each.name == type_name]
     reader: Callable[[Section], Section] | None = found[0].load() if found else None
     return reader

@@ -195,7 +195,7 @@ def installed() -> list[InstalledPlugin]:
 
 
 def _claims(wanted: str) -> list[Registration]:
-    return [each for each in registrations(GROUP) if each.name.casefold() == wanted]
+    return registrations(GROUP, wanted)
 
 
 def _not_found(wanted: str) -> str:

@@ -53,17 +53,20 @@ class Registration:
         return f"{self.distribution} {self.version}".rstrip()
 
 
-def registrations(group: str) -> list[Registration]:
+def registrations(group: str, name: str | None = None) -> list[Registration]:
     """Return what is registered in a group, each once: the first on the path hides the others.
 
     Parameters:
         group: of entry points.
+        name: what it is registered as, in any case, where only that is wanted: the metadata of a
+            distribution takes longer to read than its entry points.
     """
     found: dict[tuple[str, str], Registration] = {}
+    wanted = None if name is None else name.casefold()
     for distribution in _distributions():
         entries, _ = _entries(distribution)
         for entry in entries:
-            if entry.group == group:
+            if entry.group == group and wanted in (None, entry.name.casefold()):
                 registration = _registration(entry, distribution)
                 key = (entry.name.casefold(), normal(registration.distribution))
                 found.setdefault(key, registration)
@@ -125,7 +128,8 @@ def _described(distribution: Distribution) -> _Described:
         metadata = distribution.metadata
         name, version = metadata.get("Name"), metadata.get("Version")
         if name and version:
-            requires = tuple(distribution.requires or ())
+            # of an egg-info they stand in a file of their own
+            requires = tuple(metadata.get_all("Requires-Dist") or distribution.requires or ())
             return _Described(name, version, metadata.get("Summary") or "", requires)
         reason = "it has no name or no version"
     except Exception as error:  # noqa: BLE001 - it is told where the plugin is chosen or listed

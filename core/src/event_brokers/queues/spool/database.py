@@ -163,6 +163,8 @@ class Database:
         try:
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+            # else SQLite may put what it needs to undo a statement into a folder of the system
+            connection.execute("PRAGMA temp_store = MEMORY")
             schema.prepare(connection)
         except BaseException:
             connection.close()

@@ -15,13 +15,31 @@ from event_brokers.queues.spool.database import Damaged
 EVENT = "event_id, body, sender_id, type, timestamp, headers, checksum"
 LETTER = f"{EVENT}, reason, buried_at, attempts"
 _EVENT_CELLS = 7
-_EventCells = tuple[str, bytes, str | None, str | None, float | None, str | None, int]
-_BurialCells = tuple[str, float, int]
 _ALTERED = "a row is not what was written"
 _headers_of = msgspec.json.Decoder(dict[str, str]).decode
 _to_json = msgspec.json.Encoder().encode
 
 Cell = str | bytes | float | None
+
+
+class _EventCells(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """The cells of EVENT; a struct, for `msgspec.convert` works out any other type at each call."""
+
+    id: str
+    body: bytes
+    sender_id: str | None
+    type: str | None
+    timestamp: float | None
+    headers: str | None
+    checksum: int
+
+
+class _BurialCells(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """Those that LETTER has besides."""
+
+    reason: str
+    buried_at: float
+    attempts: int
 
 
 def cells_of(event: Event) -> tuple[Cell, ...]:
@@ -40,12 +58,12 @@ def event_of(cells: Sequence[Any]) -> Event:
         Damaged: the row is not what was written.
     """
     try:
-        *values, headers, checksum = msgspec.convert(cells, _EventCells)
-        given = _headers_of(headers) if headers else {}
-        event = Event(values[0], values[1], values[2], values[3], values[4], given)
+        row = msgspec.convert(cells, _EventCells)
+        given = _headers_of(row.headers) if row.headers else {}
+        event = Event(row.id, row.body, row.sender_id, row.type, row.timestamp, given)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise Damaged(_ALTERED) from error
-    if _checksum(event, headers) != checksum:
+    if _checksum(event, row.headers) != row.checksum:
         raise Damaged(_ALTERED)
     return event
 
@@ -58,9 +76,10 @@ def letter_of(cells: Sequence[Any]) -> DeadLetter:
     """
     event = event_of(cells[:_EVENT_CELLS])
     try:
-        return DeadLetter(event, *msgspec.convert(cells[_EVENT_CELLS:], _BurialCells))
+        burial = msgspec.convert(cells[_EVENT_CELLS:], _BurialCells)
     except msgspec.ValidationError as error:
         raise Damaged(_ALTERED) from error
+    return DeadLetter(event, burial.reason, burial.buried_at, burial.attempts)
 
 
 def _checksum(event: Event, headers: str | None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -23,6 +25,19 @@ INSERT OR IGNORE INTO events (seq, {EVENT}, accepted_at) VALUES (
     CASE WHEN EXISTS (SELECT 1 FROM dead_letters WHERE event_id = ?) THEN NULL ELSE ? END,
     ?, ?, ?, ?, ?, ?, ?
 )
+"""
+# The same for many rows with known numbers: SQLite lets go of Python's lock at each statement, and
+# another thread that delivers takes it meanwhile.
+_ROW = """
+(?, CASE WHEN EXISTS (SELECT 1 FROM dead_letters WHERE event_id = ?) THEN NULL ELSE ? END,
+    ?, ?, ?, ?, ?, ?, ?)
+"""
+_ROWS_AT_ONCE = 64  # SQLite before 3.32 takes 999 values
+_INSERT_ROWS = f"""
+INSERT INTO events (seq, {EVENT}, accepted_at) VALUES {", ".join([_ROW] * _ROWS_AT_ONCE)}
+"""
+_HIGHEST = """
+SELECT max(coalesce((SELECT max(seq) FROM events), 0), highest) FROM destinations
 """
 _OUT_OF_ORDER = "the numbers of its events are out of order"
 _REMOVE_RUN = "DELETE FROM events WHERE seq BETWEEN ? AND ?"
@@ -92,13 +107,27 @@ def insert(connection: sqlite3.Connection, events: Sequence[Event]) -> int:
     """
     now = time.time()
     before = connection.total_changes
-    connection.executemany(_INSERT, [(event.id, *cells_of(event), now) for event in events])
+    rows = [(event.id, *cells_of(event), now) for event in events]
+    one_by_one = len(rows) % _ROWS_AT_ONCE
+    for start in range(0, len(rows) - one_by_one, _ROWS_AT_ONCE):
+        _insert_rows(connection, rows[start : start + _ROWS_AT_ONCE])
+    if one_by_one:
+        connection.executemany(_INSERT, rows[-one_by_one:])
     added = connection.total_changes - before
     if added < len(events):
         ids = {event.id for event in events}
         if count_known(connection, ids) < len(ids):
             raise Damaged(_OUT_OF_ORDER)
     return added
+
+
+def _insert_rows(connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    number: int = connection.execute(_HIGHEST).fetchone()[0]
+    values = [(number + place, *row) for place, row in enumerate(rows, 1)]
+    try:
+        connection.execute(_INSERT_ROWS, list(chain.from_iterable(values)))
+    except sqlite3.IntegrityError:  # one of them is known, and none was added
+        connection.executemany(_INSERT, rows)
 
 
 def count_known(connection: sqlite3.Connection, ids: Iterable[str]) -> int:
