@@ -4,6 +4,7 @@ from benchmarks.row import OURS, Goal, Length, Row, Way
 
 _FEEL = "benchmarks.ways.feel"
 _SPOOL = f"{OURS}, spool, durability power"
+_WAKING = "json.dumps, and a thread that waits at a queue"
 _BROKERS = {
     "rabbitmq": "RabbitMQ", "kafka": "Kafka", "postgresql": "PostgreSQL", "mariadb": "MariaDB",
 }  # fmt: skip
@@ -15,7 +16,8 @@ ROWS = tuple(
         place,
         (
             Way(OURS, _FEEL, may_repeat=True),
-            Way(_SPOOL, _FEEL, {"durability": "power"}, may_repeat=True),
+            Way(_SPOOL, _FEEL, {"durability": "power"}, may_repeat=True, share=0.2),
+            Way(_WAKING, "benchmarks.ways.waking", share=0.2),
         ),
         (Goal("p99 us", "at most", 100),),
         Length(300, 1),

@@ -1,7 +1,4 @@
-"""One bot in 50 conversations a second, the broker killed and started again in the middle.
-
-A turn of a conversation is four events: what the user said, two actions and what the bot answered.
-"""
+"""One bot in 50 conversations, the broker killed and started again in the middle."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ import time
 from typing import Any
 
 import event_brokers
-from benchmarks.events import numbered
 from benchmarks.measuring import latency_curve, percentiles
 from benchmarks.task import Figures, Task
 from benchmarks.turn import ask
+from benchmarks.ways.rhythm import EVENTS_A_TURN, TURNS_A_SECOND, turns
 
-_TURNS_A_SECOND = 50
-_EVENTS_A_TURN = 4
 _FLUSH_SECONDS = 300
 
 
@@ -25,26 +20,24 @@ def run(task: Task) -> Figures:
 
     Settings: `durability` of the spool, where there is one.
     """
-    turns = task.count * _TURNS_A_SECOND
     restart = threading.Thread(target=_restart)
+    middle = task.count * TURNS_A_SECOND // 2
     times: list[float] = []
     most_waiting = 0
     with event_brokers.connect(task.section_with_delivery()) as broker:
-        begun = time.perf_counter()
-        for turn in range(turns):
-            if (early := begun + turn / _TURNS_A_SECOND - time.perf_counter()) > 0:
-                time.sleep(early)
-            if turn == turns // 2:
+        for turn, events in enumerate(turns(task.count)):
+            times += _publish(broker, events)
+            if turn == middle:
                 restart.start()
-            if turn % _TURNS_A_SECOND == 0:
+            if turn % TURNS_A_SECOND == 0:
                 most_waiting = max(most_waiting, broker.status().pending)
-            times += _take_turn(broker, _events_of(turn))
         restart.join()
         status = broker.flush(_FLUSH_SECONDS)
         if status.pending:
             raise RuntimeError(f"{status.pending} events were not delivered")
     measures = {**percentiles(times), "most waiting": float(most_waiting)}
-    return Figures(measures, turns * _EVENTS_A_TURN, latency_curve(times))
+    sent = task.count * TURNS_A_SECOND * EVENTS_A_TURN
+    return Figures(measures, sent, latency_curve(times))
 
 
 def _restart() -> None:
@@ -52,13 +45,7 @@ def _restart() -> None:
     ask("recover")
 
 
-def _events_of(turn: int) -> list[dict[str, Any]]:
-    sender = f"conversation-{turn % _TURNS_A_SECOND}"
-    events = numbered(turn * _EVENTS_A_TURN, _EVENTS_A_TURN)
-    return [{**event, "sender_id": sender} for event in events]
-
-
-def _take_turn(broker: event_brokers.EventBroker, events: list[dict[str, Any]]) -> list[float]:
+def _publish(broker: event_brokers.EventBroker, events: list[dict[str, Any]]) -> list[float]:
     times = []
     for event in events:
         called = time.perf_counter()

@@ -14,6 +14,7 @@ import pytest
 
 from event_brokers import ConfigurationError, DeadLetter, Event
 from event_brokers.queues.spool import Spool
+from event_brokers.queues.spool.queue import GATHERING_SECONDS
 from event_brokers.testing import MemoryBroker
 from spools import BATCH_BYTES, an_event, ids, open_spool
 from waiting import wait_until
@@ -253,3 +254,32 @@ def test_a_glance_tells_of_every_change(tmp_path: Path) -> None:
     spool.close()
     other.close()
     assert glance.shows_change()
+
+
+def test_what_comes_right_behind_a_batch_leaves_with_what_follows_it(tmp_path: Path) -> None:
+    """A commit for each event would be in the way of whoever publishes."""
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(1)], 0)
+    assert spool.wait_for_event(0)
+    begun = time.monotonic()
+    spool.settle(waiting(spool))
+    spool.append([an_event(2)], 0)
+    assert spool.wait_for_event(0)
+    assert time.monotonic() - begun >= GATHERING_SECONDS
+    spool.close()
+
+
+def test_a_backlog_does_not_wait_for_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does what comes when nothing has left for a while."""
+
+    def refuse(seconds: float) -> None:
+        raise AssertionError(f"sleeps for {seconds} s")
+
+    spool = open_spool(tmp_path / "spool")
+    spool.append([an_event(number) for number in range(3)], 0)
+    monkeypatch.setattr(time, "sleep", refuse)
+    assert spool.wait_for_event(0)
+    spool.settle(ids(spool.peek(2, BATCH_BYTES)))
+    assert spool.wait_for_event(0)
+    monkeypatch.undo()
+    spool.close()

@@ -27,7 +27,7 @@ POLL_SECONDS = 0.05  # for what other processes change
 TAKEOVER_SECONDS = 0.5
 # from a batch that took all there was until the next one: what comes meanwhile leaves with one
 # commit, in place of one for each event that competes with those of who publishes
-_GATHERING_SECONDS = 0.01
+GATHERING_SECONDS = 0.01
 
 
 class Spool:
@@ -132,7 +132,8 @@ class Spool:
         self._file.close()
 
     def wait_for_event(self, timeout: float | None) -> bool:
-        time.sleep(max(0.0, self._next_batch_at - time.monotonic()))
+        if (early := self._next_batch_at - time.monotonic()) > 0:
+            time.sleep(early)
         is_pending, glance = False, self._file.glance()
 
         def is_over() -> bool:
@@ -154,7 +155,7 @@ class Spool:
         self._take_out_confirmed()
         found = self._file.read(lambda connection: tables.oldest(connection, limit, size))
         has_taken_all = 0 < len(found) < limit
-        self._next_batch_at = time.monotonic() + _GATHERING_SECONDS if has_taken_all else 0.0
+        self._next_batch_at = time.monotonic() + GATHERING_SECONDS if has_taken_all else 0.0
         self._numbers = {event.id: number for number, _, event in found}
         self._times = {event.id: accepted_at for _, accepted_at, event in found}
         return [event for _, _, event in found]

@@ -1,0 +1,41 @@
+"""What the machine takes in the rhythm of a bot: JSON, and a thread that is woken, and no more.
+
+Between two turns processor and caches cool down, and the first call of a turn wakes them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from queue import SimpleQueue
+from typing import Any
+
+from benchmarks.measuring import latency_curve, percentiles
+from benchmarks.task import Figures, Task
+from benchmarks.ways.rhythm import turns
+
+
+def run(task: Task) -> Figures:
+    """Measure `json.dumps` and `put` of each event; the task counts in seconds."""
+    queue: SimpleQueue[str | None] = SimpleQueue()
+    taker = threading.Thread(target=_take, args=[queue])
+    taker.start()
+    times = [taken for events in turns(task.count) for taken in _put(queue, events)]
+    queue.put(None)
+    taker.join()
+    return Figures(percentiles(times), None, latency_curve(times))
+
+
+def _put(queue: SimpleQueue[str | None], events: list[dict[str, Any]]) -> list[float]:
+    times = []
+    for event in events:
+        called = time.perf_counter()
+        queue.put(json.dumps(event))
+        times.append(time.perf_counter() - called)
+    return times
+
+
+def _take(queue: SimpleQueue[str | None]) -> None:
+    while queue.get() is not None:
+        pass
