@@ -8,13 +8,19 @@ import select
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 import event_brokers
 from command import Commands
+from event_brokers import endpoints
+from event_brokers.cli import main
+from event_brokers.cli.stop_signals import Stopped
+from event_brokers.delivery_options import DeliveryOptions
+from event_brokers.plugins import Plugin
+from event_brokers.settings import Settings
 from servers.backends import Backend
 
 
@@ -115,6 +121,39 @@ def test_one_conversation_or_some_types_can_be_picked(
     commands.broker(sqlite_backend.section)
     with tailing(commands, "--from-start", "--sender", "a", "--type", "user,bot") as process:
         assert [line[-1] for line in lines(process, 2)] == ["1", "4"]
+
+
+class Swallowing:
+    """A plugin that is struck by a signal where Python drops what is raised."""
+
+    @event_brokers.hookimpl
+    def connect(self) -> None:
+        """Connect to nothing."""
+
+    @event_brokers.hookimpl
+    def publish(self) -> None:
+        """Publish nothing."""
+
+    @event_brokers.hookimpl
+    def close(self) -> None:
+        """Close nothing."""
+
+    @event_brokers.hookimpl
+    def consume(self) -> Iterator[None]:
+        """Yield nothing for ever."""
+        with suppress(Stopped):
+            signal.raise_signal(signal.SIGTERM)
+        while True:
+            yield None
+
+
+def test_a_signal_ends_it_although_its_exception_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is in a destructor, or where a weak reference calls back."""
+    swallowing = Plugin("swallowing", "swallowing 1.0", Swallowing())
+    monkeypatch.setattr(endpoints, "read", lambda _: Settings(swallowing, {}, DeliveryOptions()))
+    with pytest.raises(SystemExit) as ended:
+        main(["tail"])
+    assert ended.value.code == 143
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_a_mistake_stops_rasa_with_one_sentence(section: dict[str, Any], expecte
 
 def test_a_plugin_that_is_not_installed_stops_rasa(monkeypatch: pytest.MonkeyPatch) -> None:
     """Although Python's own word for that would be one that Rasa swallows."""
-    monkeypatch.setattr(plugins, "registrations", lambda _group: [])
+    monkeypatch.setattr(plugins, "registrations", lambda *_: [])
     with pytest.raises(ConfigurationError) as caught:
         loaded({"broker_type": "kafka"})
     assert str(caught.value) == (
@@ -332,6 +332,7 @@ def test_a_full_spool_takes_what_it_has_room_for(tmp_path: Path) -> None:
     )
     stream(broker, [{"n": number} for number in range(7)])
     wait_until(lambda: broker._broker.status().pending == 7)
+    wait_until(lambda: broker._entrance.status().pending == 0)
     stream(broker, [{"n": number} for number in range(7, 14)])
     wait_until(lambda: broker._broker.status().pending == 10)
     assert memory.arrived == []

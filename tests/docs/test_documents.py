@@ -98,9 +98,9 @@ def load(type_name: str) -> Plugin:
     return Plugin(real.type, real.distribution, ConfirmsAll(real))
 
 
-def registrations_of_readers(group: str) -> list[Registration]:
+def registrations_of_readers(group: str, name: str | None = None) -> list[Registration]:
     """Return what a reader has installed: the plugins of this repository, and no example."""
-    return [each for each in registrations(group) if each.distribution not in EXAMPLES]
+    return [each for each in registrations(group, name) if each.distribution not in EXAMPLES]
 
 
 def read_yaml(example: Example) -> None:

@@ -206,7 +206,7 @@ def test_concurrent_kafka_without_its_package_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The one that serves Kafka."""
-    monkeypatch.setattr(plugins, "registrations", lambda _group: [])
+    monkeypatch.setattr(plugins, "registrations", lambda *_: [])
     with pytest.raises(ConfigurationError, match="'kafka' is not installed; pip install event-b"):
         plugins.load("concurrent_kafka")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -13,6 +13,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class Stopped(Exception):
     """A signal asked the program to end."""
+
+
+def _do_nothing() -> None:
+    """Have nothing that is to be closed."""
 
 
 class StopSignals:
@@ -28,6 +32,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.received: int | None = None
         self._may_raise = False
+        self._close: Callable[[], None] = _do_nothing
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -42,17 +47,23 @@ class StopSignals:
             signal.signal(number, handler)
 
     @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let a signal raise Stopped, also one that was noted just before."""
-        self._may_raise = True
+    def interruptible(self, close: Callable[[], None] = _do_nothing) -> Iterator[None]:
+        """Let a signal raise Stopped, also one that was noted just before.
+
+        Parameters:
+            close: ends what runs meanwhile; called first, for Python drops an exception that
+                strikes in a destructor, or where a weak reference calls back.
+        """
+        self._may_raise, self._close = True, close
         try:
             if self.received is not None:
                 raise Stopped
             yield
         finally:
-            self._may_raise = False
+            self._may_raise, self._close = False, _do_nothing
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
+        self._close()
         if self._may_raise:
             raise Stopped

@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 - an argument for each option
     group = DEFAULT_GROUP if take else None
     with StopSignals() as signals, Consumer(settings, group, from_start) as consumer:
         try:
-            with signals.interruptible():
+            with signals.interruptible(consumer.close):
                 for received in consumer:
                     if wanted(received):
                         click.echo(line(received))
