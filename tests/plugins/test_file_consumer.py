@@ -159,7 +159,7 @@ def test_a_file_that_is_not_there_yet_is_waited_for(file: Path) -> None:
     """What is written first is new to a group that began before."""
     with event_brokers.consume(section(file), "g") as consumer:
         found = in_background(consumer)
-        wait_until(lambda: list(file.parent.glob("*.positions/*")))
+        wait_until(lambda: any(kept.stat().st_size for kept in file.parent.glob("*.positions/*")))
         publish(file, 0, 2)
         wait_until(lambda: found == [0, 1])
 
