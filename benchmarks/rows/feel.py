@@ -16,8 +16,8 @@ ROWS = tuple(
         place,
         (
             Way(OURS, _FEEL, may_repeat=True),
-            Way(_SPOOL, _FEEL, {"durability": "power"}, may_repeat=True, share=0.2),
-            Way(_WAKING, "benchmarks.ways.waking", share=0.2),
+            Way(_SPOOL, _FEEL, {"durability": "power"}, may_repeat=True, share=0.1),
+            Way(_WAKING, "benchmarks.ways.waking", share=0.05),
         ),
         (Goal("p99 us", "at most", 100),),
         Length(300, 1),

@@ -36,13 +36,13 @@ _EPILOG = "\b\nExit codes:\n" + exit_codes.listing()
 class Commands(click.Group):
     """The commands of this distribution, and those of the entry-point group."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return sorted({*_OWN, *(entry.name for entry in registrations(GROUP))})
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*_OWN, *(entry.name for entry in _registered(ctx))})
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _OWN:
             return click.Command(cmd_name, help=_OWN[cmd_name])  # in name, until it is to run
-        found = [entry for entry in registrations(GROUP) if entry.name == cmd_name]
+        found = [entry for entry in _registered(ctx) if entry.name == cmd_name]
         return _load(found) if found else None
 
     def resolve_command(
@@ -50,6 +50,14 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         return name, _own(name) if name and name in _OWN else command, rest
+
+
+def _registered(ctx: click.Context) -> list[Registration]:
+    """Return what the group holds; looked for once in a run, for the help asks for each command."""
+    if GROUP not in ctx.meta:
+        ctx.meta[GROUP] = registrations(GROUP)
+    found: list[Registration] = ctx.meta[GROUP]
+    return found
 
 
 @click.group(
