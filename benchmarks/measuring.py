@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.events import SENDERS, numbered
 from benchmarks.row import CPU, PEAK, RATE
 from benchmarks.task import Figures, Task
 
+_Given = TypeVar("_Given")
 Deliver = Callable[[list[dict[str, Any]]], None]
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 _CURVE = (0.1, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 1.0)
@@ -70,6 +71,21 @@ def measure_delivery(task: Task, deliver: Deliver) -> Figures:
     with measured() as taken:
         deliver(events)
     return Figures(taken.per_event(task.count), task.warm_up + task.count)
+
+
+def time_calls(call: Callable[[_Given], object], given: Iterable[_Given]) -> list[float]:
+    """Return how many seconds each call takes.
+
+    Parameters:
+        call: what is measured.
+        given: what it is called with, one after the other.
+    """
+    times = []
+    for each in given:
+        called = time.perf_counter()
+        call(each)
+        times.append(time.perf_counter() - called)
+    return times
 
 
 def memory_mb(name: str) -> float:

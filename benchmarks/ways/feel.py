@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
-from typing import Any
 
 import event_brokers
-from benchmarks.measuring import latency_curve, percentiles
+from benchmarks.measuring import latency_curve, percentiles, time_calls
 from benchmarks.task import Figures, Task
 from benchmarks.turn import ask
 from benchmarks.ways.rhythm import EVENTS_A_TURN, TURNS_A_SECOND, turns
@@ -26,7 +24,7 @@ def run(task: Task) -> Figures:
     most_waiting = 0
     with event_brokers.connect(task.section_with_delivery()) as broker:
         for turn, events in enumerate(turns(task.count)):
-            times += _publish(broker, events)
+            times += time_calls(broker.publish, events)
             if turn == middle:
                 restart.start()
             if turn % TURNS_A_SECOND == 0:
@@ -43,12 +41,3 @@ def run(task: Task) -> Figures:
 def _restart() -> None:
     ask("kill")
     ask("recover")
-
-
-def _publish(broker: event_brokers.EventBroker, events: list[dict[str, Any]]) -> list[float]:
-    times = []
-    for event in events:
-        called = time.perf_counter()
-        broker.publish(event)
-        times.append(time.perf_counter() - called)
-    return times

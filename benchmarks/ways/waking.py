@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from queue import SimpleQueue
 from typing import Any
 
-from benchmarks.measuring import latency_curve, percentiles
+from benchmarks.measuring import latency_curve, percentiles, time_calls
 from benchmarks.task import Figures, Task
 from benchmarks.ways.rhythm import turns
 
@@ -21,19 +20,14 @@ def run(task: Task) -> Figures:
     queue: SimpleQueue[str | None] = SimpleQueue()
     taker = threading.Thread(target=_take, args=[queue])
     taker.start()
-    times = [taken for events in turns(task.count) for taken in _put(queue, events)]
+
+    def put(event: dict[str, Any]) -> None:
+        queue.put(json.dumps(event))
+
+    times = [taken for events in turns(task.count) for taken in time_calls(put, events)]
     queue.put(None)
     taker.join()
     return Figures(percentiles(times), None, latency_curve(times))
-
-
-def _put(queue: SimpleQueue[str | None], events: list[dict[str, Any]]) -> list[float]:
-    times = []
-    for event in events:
-        called = time.perf_counter()
-        queue.put(json.dumps(event))
-        times.append(time.perf_counter() - called)
-    return times
 
 
 def _take(queue: SimpleQueue[str | None]) -> None:

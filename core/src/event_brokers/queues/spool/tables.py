@@ -16,12 +16,15 @@ from event_brokers.queues.spool.database import Damaged
 from event_brokers.queues.spool.rows import EVENT, LETTER, cells_of, event_of, letter_of
 from event_brokers.queues.spool.schema import DESTINATION
 
+_HIGHEST = """
+SELECT max(coalesce((SELECT max(seq) FROM events), 0), highest) FROM destinations
+"""
 # A number is given once: behind the highest that stands there or has left. What is a dead letter
 # already would become a row without an id, which may not be, and is ignored as a second row with
 # the same id is.
 _INSERT = f"""
 INSERT OR IGNORE INTO events (seq, {EVENT}, accepted_at) VALUES (
-    max(coalesce((SELECT max(seq) FROM events), 0), (SELECT highest FROM destinations)) + 1,
+    ({_HIGHEST}) + 1,
     CASE WHEN EXISTS (SELECT 1 FROM dead_letters WHERE event_id = ?) THEN NULL ELSE ? END,
     ?, ?, ?, ?, ?, ?, ?
 )
@@ -35,9 +38,6 @@ _ROW = """
 _ROWS_AT_ONCE = 64  # SQLite before 3.32 takes 999 values
 _INSERT_ROWS = f"""
 INSERT INTO events (seq, {EVENT}, accepted_at) VALUES {", ".join([_ROW] * _ROWS_AT_ONCE)}
-"""
-_HIGHEST = """
-SELECT max(coalesce((SELECT max(seq) FROM events), 0), highest) FROM destinations
 """
 _OUT_OF_ORDER = "the numbers of its events are out of order"
 _REMOVE_RUN = "DELETE FROM events WHERE seq BETWEEN ? AND ?"
