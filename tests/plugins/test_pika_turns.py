@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Callable
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from pika import spec
+from pika.exceptions import ConnectionClosedByBroker
 
 from event_brokers import Event, SecretUrl
 from event_brokers_pika import PikaOptions
@@ -27,12 +29,15 @@ class Model:
     Attributes:
         stored: the events that the queue has taken, in order.
         under_way: published, and not looked at yet.
+        callbacks: what pika's loop is to call when it goes on.
     """
 
     is_open = True
 
     def __init__(self) -> None:
         self.stored: list[str] = []
+        self.callbacks: deque[Callable[[], None]] = deque()
+        self.ioloop = SimpleNamespace(add_callback_threadsafe=self.callbacks.append)
         self.under_way: deque[tuple[int, str]] = deque()
         self._answers: list[Any] = []
         self._tags = count(1)
@@ -77,6 +82,12 @@ class Model:
         kind = spec.Basic.Nack if outcome == REFUSED else spec.Basic.Ack
         self._answers.append(kind(tag))
 
+    def take_all(self) -> None:
+        """Take all that is under way, and tell so."""
+        while self.under_way:
+            self.look_at_next(TAKEN)
+        self.answer_all()
+
     @property
     def has_answers(self) -> bool:
         """Whether an answer is on its way."""
@@ -106,10 +117,13 @@ def deliver(
     channel.send(batch)
     while not batch.done.is_set():
         steps = ["look"] * bool(model.under_way) + ["one", "all"] * model.has_answers
+        steps += ["go on"] * bool(model.callbacks)
         step = data.draw(st.sampled_from(steps))
         if step == "look":
             outcomes = (TAKEN, REFUSED, RETURNED) if most else (TAKEN,)
             model.look_at_next(data.draw(st.sampled_from(outcomes)))
+        elif step == "go on":
+            model.callbacks.popleft()()
         elif step == "one":
             model.answer(data.draw(st.integers(0, 5)))
         else:
@@ -144,6 +158,55 @@ def test_whatever_is_refused_nothing_is_lost_and_no_conversation_overtakes_itsel
             stored += model.stored
     assert sorted(stored) == sorted(event.id for event in events)
     assert first_out_of_order(events, stored) is None
+
+
+def open_trusted_channel() -> tuple[PublishingChannel, Model]:
+    """Return a channel on which so much was taken that a batch is not sent one by one."""
+    options = PikaOptions(url=SecretUrl("127.0.0.1"), queue=f"queue-{next(_names)}")
+    model, channel = Model(), PublishingChannel(options)
+    channel.on_open(model)
+    trial = Batch(make_events(100))
+    channel.send(trial)
+    while not trial.done.is_set():
+        model.take_all()
+    model.stored.clear()
+    return channel, model
+
+
+def make_events(number: int) -> list[Event]:
+    """Return events of one conversation."""
+    return [Event.from_dict({"sender_id": "a"}) for _ in range(number)]
+
+
+def test_the_first_events_of_a_large_batch_leave_before_the_last_are_ready() -> None:
+    """pika's loop goes on between a few events and the next, and all arrive in order."""
+    channel, model = open_trusted_channel()
+    batch = Batch(make_events(1_000))
+    channel.send(batch)
+    pieces = []
+    while model.under_way:
+        pieces.append(len(model.under_way))
+        model.take_all()
+        assert batch.done.is_set() == (not model.callbacks)
+        if model.callbacks:
+            model.callbacks.popleft()()
+    assert max(pieces) < 200
+    assert model.stored == [event.id for event in batch.events]
+    assert batch.confirmed == set(model.stored)
+
+
+def test_nothing_more_of_a_batch_is_sent_when_its_connection_is_lost() -> None:
+    """What was about to be sent is not confirmed, and the next batch has it to itself."""
+    channel, model = open_trusted_channel()
+    batch = Batch(make_events(1_000))
+    channel.send(batch)
+    channel.on_lost(ConnectionClosedByBroker(320, "CONNECTION_FORCED"))
+    sent = len(model.under_way)
+    while model.callbacks:
+        model.callbacks.popleft()()
+    assert len(model.under_way) == sent
+    assert batch.failure is not None
+    assert not batch.confirmed
 
 
 def first_out_of_order(events: list[Event], stored: list[str]) -> str | None:

@@ -1,8 +1,9 @@
-"""The events that are under way, and what RabbitMQ has said of each."""
+"""The events that are to be sent or under way, and what RabbitMQ has said of each."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ class Batch:
         events: in the order in which they are sent.
 
     Attributes:
+        unsent: the events that are to be sent next.
         unconfirmed: delivery tag -> event that is under way, tags ascending.
         failure: why the channel or connection ended before the last confirm.
         done: set when nothing more will be said.
@@ -26,6 +28,7 @@ class Batch:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self.events = events
+        self.unsent: deque[Event] = deque()
         self.unconfirmed: dict[int, Event] = {}
         self.failure: BaseException | None = None
         self.done = threading.Event()
@@ -66,8 +69,8 @@ class Batch:
         return [event for event in events if event.id not in self._returned]
 
     def end_if_answered(self) -> None:
-        """End the batch where nothing is under way."""
-        if not self.unconfirmed:
+        """End the batch where nothing is under way, or about to be."""
+        if not self.unconfirmed and not self.unsent:
             self.done.set()
 
     def raise_for_undelivered(self, options: PikaOptions) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from pika import spec
@@ -18,6 +19,9 @@ from event_brokers_pika.message import make_properties
 from event_brokers_pika.options import PikaOptions
 from event_brokers_pika.refusals import Refusals
 from event_brokers_pika.turns import Turns
+
+# pika writes nothing while a callback runs, and RabbitMQ would wait until the last event is ready
+_EVENTS_AT_ONCE = 128
 
 
 class PublishingChannel:
@@ -39,6 +43,7 @@ class PublishingChannel:
         self._routing_key = "" if options.exchange else options.queue_names[0]
         self._environment = os.environ.get("RASA_ENVIRONMENT") or None
         self._channel: Any = None  # the one that is open
+        self._call_soon: Callable[[Callable[[], None]], None]
         self._next_tag = 1
         self._batch: Batch | None = None
         self._turns = Turns((), self._refusals.line_of)
@@ -54,6 +59,7 @@ class PublishingChannel:
 
     def on_open(self, connection: Any) -> None:
         """Open the channel."""
+        self._call_soon = connection.ioloop.add_callback_threadsafe
         connection.add_on_connection_blocked_callback(self._on_blocked)
         connection.add_on_connection_unblocked_callback(self._on_unblocked)
         connection.channel(on_open_callback=self._on_channel_open)
@@ -96,20 +102,36 @@ class PublishingChannel:
         self._turns = Turns(batch.events, self._refusals.line_of)
         self._send(batch, self._turns.first)
 
-    def _send(self, batch: Batch, events: Sequence[Event]) -> None:
+    def _send(self, batch: Batch, events: Iterable[Event]) -> None:
+        """Send events behind those that are still to be sent."""
+        is_sending = bool(batch.unsent)
+        batch.unsent.extend(events)
+        if not is_sending:
+            self._send_some(batch)
+
+    def _send_some(self, batch: Batch) -> None:
+        """Send the next events, and go on when pika has written them."""
+        if batch.done.is_set():
+            return
         try:
-            for event in events:
-                batch.unconfirmed[self._next_tag] = event
-                self._next_tag += 1
-                self._channel.basic_publish(
-                    self._exchange,
-                    self._routing_key,
-                    event.body,
-                    make_properties(event, self._environment),
-                    mandatory=True,
-                )
+            for _ in range(min(_EVENTS_AT_ONCE, len(batch.unsent))):
+                self._send_one(batch, batch.unsent.popleft())
         except AMQPError as error:
             self.on_lost(error)
+            return
+        if batch.unsent:
+            self._call_soon(partial(self._send_some, batch))
+
+    def _send_one(self, batch: Batch, event: Event) -> None:
+        batch.unconfirmed[self._next_tag] = event
+        self._next_tag += 1
+        self._channel.basic_publish(
+            self._exchange,
+            self._routing_key,
+            event.body,
+            make_properties(event, self._environment),
+            mandatory=True,
+        )
 
     def _on_returned(self, _channel: Any, method: Any, returned: Any, _body: bytes) -> None:
         if self._batch is not None:
