@@ -12,31 +12,47 @@ import pytest
 
 from faults.scene import Scene
 from servers import MariaDB, PostgreSQL
+from waiting import wait_until
 
 
 @contextmanager
 def sessions_ended(scene: Scene) -> Iterator[None]:
-    """An administrator ends the sessions, again and again."""
+    """An administrator ends the sessions amid a batch, again and again.
+
+    Amid a batch: one that is ended between two is replaced before the next, and nobody feels it.
+    """
     for _ in range(5):
-        scene.running.burst()
-        end_sessions(scene)
+        with table_locked(scene):
+            wait_until(lambda: end_waiting_sessions(scene), 60)
     yield
 
 
-def end_sessions(scene: Scene) -> None:
-    """End all sessions of the database but one's own."""
+def end_waiting_sessions(scene: Scene) -> int:
+    """End the sessions that wait for somebody else's lock; return how many."""
     if isinstance(scene.backend.server, PostgreSQL):
-        scene.backend.server.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        return
+        return end_sessions(scene.backend.server, "wait_event_type = 'Lock'")
     server = scene.server(MariaDB)
-    for (session,) in server.query(
+    sessions = server.query(
         "SELECT id FROM information_schema.processlist "
-        "WHERE user = 'rasa' AND id <> CONNECTION_ID()"
-    ):
+        "WHERE user = 'rasa' AND state LIKE 'Waiting for table%'"
+    )
+    for (session,) in sessions:
         server.query(f"KILL {session}")
+    return len(sessions)
+
+
+def end_sessions(server: PostgreSQL, which: str) -> int:
+    """End sessions of PostgreSQL; return how many.
+
+    Parameters:
+        server: where they are.
+        which: a condition on `pg_stat_activity`.
+    """
+    ended = server.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = current_database() AND {which}"
+    )
+    return len(ended)
 
 
 @contextmanager
@@ -67,7 +83,7 @@ def read_only_server(scene: Scene) -> Iterator[None]:
             )
 
     switch("on")
-    end_sessions(scene)
+    end_sessions(server, "pid <> pg_backend_pid()")
     scene.running.burst()
     try:
         yield
