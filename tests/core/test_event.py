@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import enum
+import itertools
 import json
 import uuid
 from collections import OrderedDict
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_brokers import Event, InvalidEvent, ReceivedEvent
+from event_brokers import Event, InvalidEvent, ReceivedEvent, event_ids
 from event_brokers.event_ids import new_id
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -164,6 +165,27 @@ def test_ids_are_uuid7_and_sort_in_the_order_they_were_made() -> None:
     assert ids == sorted(set(ids))
     assert {uuid.UUID(event_id).version for event_id in ids[:100]} == {7}
     assert {uuid.UUID(event_id).variant for event_id in ids[:100]} == {uuid.RFC_4122}
+
+
+@given(
+    st.lists(st.integers(0, 2**48 - 1), min_size=1),
+    st.integers(0, 2**73) | st.integers(2**48 - 5, 2**48) | st.integers(2**62 - 5, 2**62),
+)
+def test_ids_sort_whatever_the_clock_does_and_wherever_counting_begins(
+    clock: list[int], start: int
+) -> None:
+    """Each has the latest time that there was, and the count behind it, carried into every bit."""
+    ids = event_ids._TimeOrderedIds()
+    ids._counter = itertools.count(start)
+    with pytest.MonkeyPatch.context() as patch:
+        times = iter(clock)
+        patch.setattr(event_ids.time, "time_ns", lambda: next(times) * 1_000_000)
+        made = [uuid.UUID(ids.new()) for _ in clock]
+    assert made == sorted(set(made))
+    assert {(each.version, each.variant) for each in made} == {(7, uuid.RFC_4122)}
+    assert [each.int >> 80 for each in made] == list(itertools.accumulate(clock, max))
+    counts = [(each.int >> 64 & 0xFFF) << 62 | each.int & (1 << 62) - 1 for each in made]
+    assert counts == list(range(start, start + len(clock)))
 
 
 def test_headers_that_were_given_travel_beside_the_bodys_own() -> None:

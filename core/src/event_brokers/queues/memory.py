@@ -208,9 +208,12 @@ class MemoryQueue:
     def _takes(self, events: Sequence[Event]) -> bool:
         """Take all of the events, if there is room; return whether they are in the queue."""
         self._refuse_where_sealed()
-        now, pending = time.monotonic(), self._pending
-        new = {event.id: (event, now) for event in events if event.id not in pending}
-        size = sum([event.size for event, _ in new.values()])
+        now, pending, size = time.monotonic(), self._pending, 0
+        new: dict[str, _Entry] = {}
+        for event in events:
+            if event.id not in pending and event.id not in new:
+                new[event.id] = event, now
+                size += event.size
         if len(pending) + len(new) > self._max_pending or self._bytes + size > self._max_bytes:
             return not new  # what waits already needs no room
         pending.update(new)
