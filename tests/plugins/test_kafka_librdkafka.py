@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka import KafkaAdminClient, KafkaConsumer
@@ -33,13 +34,14 @@ from event_brokers import (
 from event_brokers_kafka import KafkaOptions, client_traits, limits, mechanisms
 from event_brokers_kafka.connection import Connection
 from event_brokers_kafka.consumer import consume
-from event_brokers_kafka.failures import Kind, translate_failures
+from event_brokers_kafka.failures import UNHEARD, Kind, translate_failures
 from event_brokers_kafka.librdkafka.failures import (
     Report,
     concern_batches,
     failure_of,
     failures_of,
 )
+from event_brokers_kafka.librdkafka.reports import Reports
 from servers import Kafka
 from waiting import wait_until
 
@@ -396,6 +398,33 @@ def test_no_event_is_condemned_for_another_one_of_its_batch(reports: dict[str, R
 
     assert set(told.reasons) == {each for each, report in refused if is_alone(report)}
     assert concern_batches(failures) == any(not is_alone(report) for _, report in refused)
+
+
+BATCHES = st.lists(st.lists(st.sampled_from(["confirmed", "failed", "refused", "unheard"])))
+
+
+@given(BATCHES, st.randoms())
+def test_each_batch_has_its_own_reports(batches: list[list[str]], random: random.Random) -> None:
+    """In whatever order they come, nothing is taken for the event of a batch before."""
+    error, message = KafkaError(KafkaError.UNKNOWN), Message(partition=0)
+    reports = Reports()
+    for outcomes in batches:
+        events = numbered(len(outcomes))
+        callbacks = reports.begin(events)
+        for place in random.sample(range(len(events)), len(events)):
+            if outcomes[place] == "refused":
+                reports.refuse(place, error)
+            elif outcomes[place] != "unheard":
+                callbacks[place](error if outcomes[place] == "failed" else None, message)
+        became = {outcome: set[str]() for outcome in ("confirmed", "failed", "refused", "unheard")}
+        for event, outcome in zip(events, outcomes, strict=True):
+            became[outcome].add(event.id)
+        assert set(reports.confirmed) == became["confirmed"]
+        assert reports.has_failed() == bool(became["failed"] | became["unheard"])
+        assert reports.failures().keys() == became["failed"] | became["refused"]
+        reports.give_up()
+        unheard = {each for each, why in reports.failures().items() if why is UNHEARD}
+        assert unheard == became["unheard"]
 
 
 @pytest.mark.parametrize(

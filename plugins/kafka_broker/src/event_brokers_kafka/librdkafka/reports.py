@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from confluent_kafka import KafkaError, Message
 
@@ -10,49 +11,80 @@ from event_brokers import Event
 from event_brokers_kafka.failures import UNHEARD, Failure
 from event_brokers_kafka.librdkafka.failures import Report, failures_of
 
+Callback = Callable[[KafkaError | None, Message], None]
+
 
 class Reports:
-    """The reports of one batch, which come while librdkafka is polled.
+    """The reports of one producer, which come while it is polled; one batch after the other.
 
-    Attributes:
-        confirmed: ids of the events that every in-sync replica has.
+    The first event of every batch has the same callback, and so has each one behind it: making one
+    for each event would take a tenth of the time in which it is delivered.
     """
 
     def __init__(self) -> None:
-        self.confirmed: list[str] = []
-        self._failed: dict[str, Report] = {}
-        self._refused: dict[str, Report] = {}
-        self._given_up: set[str] = set()
+        self._events: Sequence[Event] = ()
+        self._confirmed: list[int] = []  # places in the batch, as below
+        self._failed: dict[int, Report] = {}
+        self._refused: dict[int, Report] = {}
+        self._given_up: set[int] = set()
+        self._callbacks: list[Callback] = []
+        self._take = _taker(self._confirmed, self._failed)
 
-    def taker(self) -> Callable[[str, KafkaError | None, Message], None]:
-        """Return what takes an event's report behind the event's id."""
-        confirm, failed = self.confirmed.append, self._failed
+    @property
+    def confirmed(self) -> list[str]:
+        """Ids of the events that every in-sync replica has."""
+        return [self._events[place].id for place in self._confirmed]
 
-        def take(event_id: str, error: KafkaError | None, message: Message) -> None:
-            if error is None:
-                confirm(event_id)
-            else:
-                failed[event_id] = Report(error, message.partition())
+    def begin(self, events: Sequence[Event]) -> list[Callback]:
+        """Forget the batch before, and return what takes the reports: one for each event, or more.
 
-        return take
+        Parameters:
+            events: the batch; of the one before no report is still to come.
+        """
+        for known in (self._confirmed, self._failed, self._refused, self._given_up):
+            known.clear()
+        self._events = events
+        for place in range(len(self._callbacks), len(events)):
+            self._callbacks.append(partial(self._take, place))
+        return self._callbacks
 
-    def refuse(self, event: Event, error: KafkaError) -> None:
-        """Note an event that never left the program."""
-        self._refused[event.id] = Report(error, None)
+    def refuse(self, place: int, error: KafkaError) -> None:
+        """Note an event that never left the program.
 
-    def give_up(self, events: Sequence[Event]) -> None:
+        Parameters:
+            place: of the event in the batch.
+            error: why.
+        """
+        self._refused[place] = Report(error, None)
+
+    def give_up(self) -> None:
         """Note that no report is waited for any more; one that comes all the same still counts."""
-        self._given_up = {event.id for event in events}.difference(
-            self.confirmed, self._failed, self._refused
-        )
+        self._given_up.update(range(len(self._events)))
+        self._given_up.difference_update(self._confirmed, self._failed, self._refused)
 
     def failures(self) -> dict[str, Failure]:
         """Return of each event why it was not confirmed; of what nobody heard there is nothing."""
         if not (self._failed or self._refused or self._given_up):
             return {}
-        failures = failures_of({**self._refused, **self._failed})
-        return {**failures, **dict.fromkeys(self._given_up.difference(self.confirmed), UNHEARD)}
+        reported = {**self._refused, **self._failed}
+        failures = failures_of({self._events[place].id: said for place, said in reported.items()})
+        unheard = self._given_up.difference(self._confirmed)
+        return {**failures, **{self._events[place].id: UNHEARD for place in unheard}}
 
-    def has_failed(self, events: Sequence[Event]) -> bool:
+    def has_failed(self) -> bool:
         """Return whether an event that left the program is not confirmed."""
-        return len(self.confirmed) + len(self._refused) < len(events)
+        return len(self._confirmed) + len(self._refused) < len(self._events)
+
+
+def _taker(
+    confirmed: list[int], failed: dict[int, Report]
+) -> Callable[[int, KafkaError | None, Message], None]:
+    confirm = confirmed.append
+
+    def take(place: int, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            confirm(place)
+        else:
+            failed[place] = Report(error, message.partition())
+
+    return take
