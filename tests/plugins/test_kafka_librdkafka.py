@@ -41,7 +41,7 @@ from event_brokers_kafka.librdkafka.failures import (
     failure_of,
     failures_of,
 )
-from event_brokers_kafka.librdkafka.reports import Reports
+from event_brokers_kafka.librdkafka.reports import Callback, Reports
 from servers import Kafka
 from waiting import wait_until
 
@@ -405,12 +405,16 @@ BATCHES = st.lists(st.lists(st.sampled_from(["confirmed", "failed", "refused", "
 
 @given(BATCHES, st.randoms())
 def test_each_batch_has_its_own_reports(batches: list[list[str]], random: random.Random) -> None:
-    """In whatever order they come, nothing is taken for the event of a batch before."""
+    """In whatever order they come, and however late those of a batch before that has failed."""
     error, message = KafkaError(KafkaError.UNKNOWN), Message(partition=0)
     reports = Reports()
+    late: list[Callback] = []
     for outcomes in batches:
         events = numbered(len(outcomes))
         callbacks = reports.begin(events)
+        for callback in late:
+            callback(None, message)
+        late = [callbacks[place] for place, each in enumerate(outcomes) if each == "unheard"]
         for place in random.sample(range(len(events)), len(events)):
             if outcomes[place] == "refused":
                 reports.refuse(place, error)

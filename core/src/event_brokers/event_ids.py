@@ -22,11 +22,11 @@ class _TimeOrderedIds:
     def __init__(self) -> None:
         # the highest of the 74 bits stays free, so that counting up has room
         self._counter = itertools.count(int.from_bytes(os.urandom(10), "big") >> 7)
-        self._latest: _Beginning = (-1, 0, "")  # one object: it changes as a whole
+        self._beginning: _Beginning = (-1, 0, "")  # one object: it changes as a whole
 
     def new(self) -> str:
         milliseconds, counter = time.time_ns() // 1_000_000, next(self._counter)
-        latest, high, text = self._latest
+        latest, high, text = self._beginning
         # a clock that was set back must not bring back ids that are behind us
         if milliseconds > latest or counter >> _LOW_BITS != high:
             text = self._begin(max(milliseconds, latest), counter >> _LOW_BITS)
@@ -37,7 +37,7 @@ class _TimeOrderedIds:
         """Return how ids begin at a time: all that is before the last group."""
         text = f"{milliseconds << 32 | 7 << 28 | high >> 14 << 16 | 2 << 14 | high & 0x3FFF:020x}"
         text = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:]}-"
-        self._latest = milliseconds, high, text
+        self._beginning = milliseconds, high, text
         return text
 
 

@@ -50,7 +50,8 @@ class LibrdkafkaProducer:
         self._records = Records(entrance.options)
         self._batch_bytes = _BATCH_BYTES
         self._fatal: KafkaError | None = None
-        self._handle, self._reports = self._open(), Reports()
+        self._reports = Reports()
+        self._handle = self._open()
 
     def send(self, events: Sequence[Event]) -> Outcome:
         deadline = time.monotonic() + limits.DELIVERY_SECONDS
@@ -104,8 +105,7 @@ class LibrdkafkaProducer:
     def _make_smaller_batches(self) -> None:
         self._batch_bytes = max(1, self._batch_bytes // _SMALLER)
         self._handle.close()
-        # new ones: nothing that the other producer still says is of this batch
-        self._handle, self._reports = self._open(), Reports()
+        self._handle = self._open()
 
     def _open(self) -> Handle:
         producer = ConfluentProducer({**self._settings, "batch.size": self._batch_bytes})

@@ -17,18 +17,15 @@ Callback = Callable[[KafkaError | None, Message], None]
 class Reports:
     """The reports of one producer, which come while it is polled; one batch after the other.
 
-    The first event of every batch has the same callback, and so has each one behind it: making one
-    for each event would take a tenth of the time in which it is delivered.
+    Once a batch is confirmed, its callbacks take the reports of the next one: making one for each
+    event would take a tenth of the time in which it is delivered.
     """
 
     def __init__(self) -> None:
         self._events: Sequence[Event] = ()
-        self._confirmed: list[int] = []  # places in the batch, as below
-        self._failed: dict[int, Report] = {}
-        self._refused: dict[int, Report] = {}
+        self._refused: dict[int, Report] = {}  # by their places in the batch, as all of these
         self._given_up: set[int] = set()
-        self._callbacks: list[Callback] = []
-        self._take = _taker(self._confirmed, self._failed)
+        self._make_taker()
 
     @property
     def confirmed(self) -> list[str]:
@@ -39,8 +36,10 @@ class Reports:
         """Forget the batch before, and return what takes the reports: one for each event, or more.
 
         Parameters:
-            events: the batch; of the one before no report is still to come.
+            events: the batch.
         """
+        if self.has_failed():
+            self._make_taker()  # of the batch before something may still be reported
         for known in (self._confirmed, self._failed, self._refused, self._given_up):
             known.clear()
         self._events = events
@@ -74,6 +73,12 @@ class Reports:
     def has_failed(self) -> bool:
         """Return whether an event that left the program is not confirmed."""
         return len(self._confirmed) + len(self._refused) < len(self._events)
+
+    def _make_taker(self) -> None:
+        self._confirmed: list[int] = []
+        self._failed: dict[int, Report] = {}
+        self._take = _taker(self._confirmed, self._failed)
+        self._callbacks: list[Callback] = []
 
 
 def _taker(
